@@ -1,0 +1,115 @@
+# All that a person or CI does with this repository. Needs Go, make and git; the rest is installed on first use.
+
+# Only the race detector needs cgo; without it the binaries are static and vet, lint and generate share one build cache.
+export CGO_ENABLED := 0
+
+VERSION := $(or $(shell git describe --tags --always --dirty 2>/dev/null),dev)
+COMMIT  := $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
+
+# The version is stamped here, so that a tree outside git builds too; timetzdata because an empty image has no time zones.
+BUILDFLAGS := -trimpath -buildvcs=false -tags timetzdata -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)"
+
+FUZZTIME ?= 30s
+BENCH    ?= .
+
+# Tools, by exact version; a changed version is a changed file name and so is installed anew.
+GOLANGCI_LINT := .bin/golangci-lint@v2.15.0
+GOVULNCHECK   := .bin/govulncheck@v1.9.0
+BENCHSTAT     := .bin/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+# need installs the Debian packages $(2) where the command $(1) is missing.
+need = @command -v $(1) >/dev/null || { \
+	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo 'make $@ needs $(1); on Debian: apt-get install $(2)' >&2; exit 1; }; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(2); }
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: bin/stripe-connector bin/stripe-sandbox ## build both programs into bin/: static, stripped, version stamped
+
+.PHONY: FORCE
+bin/%: FORCE
+	go build $(BUILDFLAGS) -o $@ ./cmd/$*
+
+.PHONY: run
+run: build ## walk through the main job, then stay up (ONCE=1: stop); on a local Stripe, or with STRIPE_KEY=sk_test_… on the real one
+	bin/stripe-sandbox demo $(if $(filter-out 0,$(ONCE)),--once)
+
+.PHONY: test
+test: ## run every test under the race detector, in random order
+	$(call need,$(firstword $(shell go env CC)),gcc libc6-dev)
+	CGO_ENABLED=1 go test -race -shuffle=on ./...
+
+.PHONY: generate
+generate: ## rewrite the generated files
+	go generate ./...
+
+.PHONY: check
+check: tidy-clean fmt-clean vet lint vuln generate-clean ## all that CI checks beside the tests
+
+.PHONY: tidy-clean
+tidy-clean:
+	go mod tidy -diff
+
+.PHONY: fmt-clean
+fmt-clean: $(GOLANGCI_LINT)
+	$(GOLANGCI_LINT) fmt --diff
+
+.PHONY: vet
+vet:
+	go vet ./...
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## look for mistakes and for imports that go the wrong way
+	$(GOLANGCI_LINT) run
+
+.PHONY: fmt
+fmt: $(GOLANGCI_LINT) ## format all code
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## look for known vulnerabilities, where their database can be reached
+	@out=$$($(GOVULNCHECK) ./... 2>&1) && code=0 || code=$$?; echo "$$out"; case "$$code $$out" in \
+		"1 govulncheck: fetching vulnerabilities:"*) echo "vuln: NOT CHECKED, the vulnerability database cannot be reached from here" ;; \
+		*) exit $$code ;; \
+	esac
+
+# The tree before and after is written through an index of its own, so that uncommitted work neither hides a change nor counts as one.
+tree = GIT_INDEX_FILE=$$(mktemp -u) sh -c 'git add --all && git write-tree && rm -f "$$GIT_INDEX_FILE"'
+
+.PHONY: generate-clean
+generate-clean:
+	@before=$$($(tree)) && go generate ./... && after=$$($(tree)) && \
+		git diff --exit-code --stat "$$before" "$$after" || { echo "generated files were stale: look at them and commit" >&2; exit 1; }
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZTIME (30s)
+	@grep -rEo --include='*_test.go' '^func Fuzz[[:alnum:]_]+' cmd internal modules openapi webhooks | sort | \
+	sed -E 's|^(.*)/[^/]*:func (.*)|./\1 \2|' | while read -r package target; do \
+		echo "$$package $$target"; \
+		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done
+
+.PHONY: bench
+bench: $(BENCHSTAT) ## run the benchmarks (BENCH=.) ten times into .bench/new.txt, compare with .bench/base.txt
+	@mkdir -p .bench
+	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=10 ./... >.bench/new.txt || { cat .bench/new.txt; exit 1; }
+	$(BENCHSTAT) $(wildcard .bench/base.txt) .bench/new.txt
+
+.PHONY: image
+image: ## build the container image stripe-connector
+	docker build --build-arg VERSION="$(VERSION)" --build-arg COMMIT="$(COMMIT)" --tag stripe-connector:latest .
+
+.PHONY: clean
+clean: ## remove what make built and installed; the data folder stays
+	rm -rf bin .bin .bench
+
+.bin/golangci-lint@%: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+.bin/govulncheck@%: PACKAGE = golang.org/x/vuln/cmd/govulncheck
+.bin/benchstat@%: PACKAGE = golang.org/x/perf/cmd/benchstat
+
+$(GOLANGCI_LINT) $(GOVULNCHECK) $(BENCHSTAT):
+	GOBIN="$(CURDIR)/.bin" go install $(PACKAGE)@$(lastword $(subst @, ,$@))
+	mv .bin/$(notdir $(PACKAGE)) $@
