@@ -22,6 +22,9 @@ need = @command -v $(1) >/dev/null || { \
 	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo 'make $@ needs $(1); on Debian: apt-get install $(2)' >&2; exit 1; }; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(2); }
 
+# The steps of one target are written in the order that they need.
+.NOTPARALLEL:
+
 .PHONY: help
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
