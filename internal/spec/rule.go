@@ -1,0 +1,81 @@
+package spec
+
+import "strings"
+
+// A rule judges fields together once each is read. It is a Part: inside an Object its names are relative.
+type rule func(*Bundle)
+
+// AtMostOne says that the fields exclude each other.
+func AtMostOne(names ...string) Part {
+	return fieldRule(names, func(b *Bundle, fields []*field) {
+		var first *field
+		for _, f := range fields {
+			switch {
+			case !b.filled(f):
+			case first == nil:
+				first = f
+			default:
+				b.fault(f, CodeNotAllowed, "cannot be given together with "+first.named())
+			}
+		}
+	})
+}
+
+// ExactlyOne says that one of the fields, and no other, must be given.
+func ExactlyOne(names ...string) Part {
+	return Fields{AtMostOne(names...), AtLeastOne(names...)}
+}
+
+// AtLeastOne says that one of the fields must be given.
+func AtLeastOne(names ...string) Part {
+	return fieldRule(names, func(b *Bundle, fields []*field) {
+		labels := make([]string, len(fields))
+		for i, f := range fields {
+			if b.filled(f) {
+				return
+			}
+			labels[i] = f.Label
+		}
+		b.fault(fields[0], CodeRequired, "needs "+strings.Join(labels, " or "))
+	})
+}
+
+// NeedsAny says that an object of which any field is given must have one of the named ones.
+func NeedsAny(names ...string) Part {
+	return fieldRule(names, func(b *Bundle, fields []*field) {
+		object := fields[0].object
+		for _, f := range fields {
+			if b.filled(f) {
+				return
+			}
+		}
+		// The fields of an address stand one object deeper than the name that goes with them.
+		outer := strings.TrimSuffix(object, ".")
+		outer = outer[:strings.LastIndexByte(outer, '.')+1]
+		if b.anyWithin(outer) {
+			b.fault(fields[0], CodeRequired, "is required, or another field of the address, once "+strings.TrimSuffix(outer, ".")+" is given")
+		}
+	})
+}
+
+// Check judges the whole bundle in code, for what no other rule says.
+func Check(check func(*Bundle)) Part {
+	return partFunc(func(d *draft) { d.rules = append(d.rules, check) })
+}
+
+// fieldRule resolves the names when the bundle is judged; a name that no field has is a fault of the declaration.
+func fieldRule(names []string, judge func(*Bundle, []*field)) Part {
+	return partFunc(func(d *draft) {
+		prefix := d.prefix
+		d.rules = append(d.rules, func(b *Bundle) {
+			fields := make([]*field, len(names))
+			for i, name := range names {
+				fields[i] = b.form.byName[prefix+name]
+			}
+			judge(b, fields)
+		})
+		for _, name := range names {
+			d.named = append(d.named, prefix+name)
+		}
+	})
+}
