@@ -1,0 +1,84 @@
+package webhooks
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestOpenEnvelope(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		body string
+		want envelope
+		bad  bool
+	}{
+		{
+			name: "event of a connected account",
+			body: `{"id":"evt_1","object":"event","account":"acct_1","api_version":"2024-06-20","created":1700000000,
+				"data":{"object":{"id":"cus_1","type":"x","livemode":true}},"livemode":false,"type":"customer.created"}`,
+			want: envelope{
+				ID: "evt_1", Type: "customer.created", Account: "acct_1", APIVersion: "2024-06-20",
+				Created: time.Unix(1700000000, 0).UTC(),
+			},
+		},
+		{
+			name: "nulls",
+			body: `{"id":"evt_1","account":null,"api_version":null,"livemode":true,"type":"a.b","created":null}`,
+			want: envelope{ID: "evt_1", Type: "a.b", Livemode: true},
+		},
+		{
+			name: "created as text",
+			body: `{"id":"evt_1","livemode":true,"type":"v1.billing.meter.no_meter_found","created":"2026-01-01T00:00:00Z"}`,
+			want: envelope{ID: "evt_1", Type: "v1.billing.meter.no_meter_found", Livemode: true},
+		},
+		{name: "empty", body: ``, bad: true},
+		{name: "truncated", body: `{"id":"evt_1","livemode":true,"type":"a.b"`, bad: true},
+		{name: "trailing", body: `{"id":"evt_1","livemode":true,"type":"a.b"}}`, bad: true},
+		{name: "no object", body: `["evt_1"]`, bad: true},
+		{name: "no id", body: `{"livemode":true,"type":"a.b"}`, bad: true},
+		{name: "id with a line break", body: `{"id":"evt_1\r\nx: y","livemode":true,"type":"a.b"}`, bad: true},
+		{name: "no type", body: `{"id":"evt_1","livemode":true}`, bad: true},
+		{name: "no livemode", body: `{"id":"evt_1","type":"a.b"}`, bad: true},
+		{name: "livemode is text", body: `{"id":"evt_1","type":"a.b","livemode":"true"}`, bad: true},
+		{name: "account with a space", body: `{"id":"evt_1","type":"a.b","livemode":true,"account":"a b"}`, bad: true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := openEnvelope([]byte(tt.body))
+			if errors.Is(err, ErrMalformed) != tt.bad || (err != nil) != tt.bad {
+				t.Fatalf("openEnvelope() = %v, want an error: %t", err, tt.bad)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("openEnvelope() differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzOpenEnvelope(f *testing.F) {
+	f.Add([]byte(`{"id":"evt_1","account":"acct_1","livemode":false,"type":"customer.created","created":1}`))
+	f.Add([]byte(`{"id":"evt_1","livemode":null,"type":"a.b","created":1e9}`))
+	f.Add([]byte("{\"id\":\"\xff\"}"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		got, err := openEnvelope(body)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) {
+				t.Errorf("openEnvelope() = %v, want an ErrMalformed", err)
+			}
+			return
+		}
+		if !json.Valid(body) {
+			t.Errorf("openEnvelope() took what is not JSON: %q", body)
+		}
+		if got.ID == "" || strings.ContainsAny(got.ID+got.Account+got.Type, "\r\n\x00 /") {
+			t.Errorf("openEnvelope() took %+v", got)
+		}
+	})
+}

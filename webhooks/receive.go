@@ -1,0 +1,168 @@
+package webhooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"stripe-connector/internal/store"
+)
+
+const (
+	// MaxEvent is the most bytes that a received event may have.
+	MaxEvent = 1 << 20
+
+	// DefaultMaxPending is how many deliveries may wait before the door is closed.
+	DefaultMaxPending = 5_000_000
+
+	// busyWait is after how long a sender may come back when the door is closed.
+	busyWait = 30 * time.Second
+
+	// ingestTime bounds how long an event may wait for its commit. Stripe waits longer.
+	ingestTime = 8 * time.Second
+)
+
+// The ways in which Receive refuses an event, besides [ErrSignature], [ErrMalformed] and [store.ErrNotFound] for an endpoint
+// that does not exist.
+var (
+	ErrTooLarge = errors.New("the event is larger than 1 MiB")
+	ErrLivemode = errors.New("the event is of the other mode than the connection")
+)
+
+// A BusyError means that an event was not stored and that Stripe should send it again.
+type BusyError struct {
+	RetryAfter time.Duration
+	Err        error
+}
+
+func (e *BusyError) Error() string { return "the event cannot be stored now: " + e.Err.Error() }
+
+func (e *BusyError) Unwrap() error { return e.Err }
+
+// errBacklog is a BusyError's reason.
+var errBacklog = errors.New("too many deliveries are waiting")
+
+// A Receipt is what became of an event that is acknowledged.
+type Receipt struct {
+	Event      string // Stripe's id
+	Type       string
+	New        bool // false: it was there already, or is not for us
+	Deliveries int  // for how many webhooks
+}
+
+// ReceiverConfig is what a Receiver works with. All fields are needed but the marks.
+type ReceiverConfig struct {
+	Store      ReceiverStore
+	Secrets    Opener
+	Dispatcher Taker
+	MaxPending int   // deliveries waiting; 0: DefaultMaxPending
+	MaxBytes   int64 // of the store; 0: no mark
+	Now        func() time.Time
+	Log        zerolog.Logger
+}
+
+// ReceiverStore is what a Receiver asks of the store.
+type ReceiverStore interface {
+	Receiver(ctx context.Context, id string) (store.Endpoint, error)
+	Ingest(ctx context.Context, events []store.NewEvent, lease store.Lease) ([]store.Ingested, error)
+	Backlog(ctx context.Context) (store.Backlog, error)
+}
+
+// A Taker attempts fresh deliveries without their having to be claimed. A [Dispatcher] is one.
+type Taker interface {
+	Lease() store.Lease
+	Take(ctx context.Context, work []store.Work)
+}
+
+// A Receiver takes events in from Stripe. It is safe for concurrent use.
+type Receiver struct{ ReceiverConfig }
+
+// NewReceiver makes a Receiver.
+func NewReceiver(cfg ReceiverConfig) *Receiver {
+	if cfg.MaxPending == 0 {
+		cfg.MaxPending = DefaultMaxPending
+	}
+	return &Receiver{cfg}
+}
+
+// Receive verifies an event that was posted to an endpoint's URL, and stores it with its deliveries in one transaction. Once
+// it returns nil a crash loses nothing, and only then may Stripe be told 200. signature is the Stripe-Signature header, body
+// the raw body, of which one byte more than MaxEvent is enough. An event that arrives again changes nothing.
+// The errors are the ones above, a *BusyError, or our own fault.
+func (r *Receiver) Receive(ctx context.Context, endpoint, signature string, body []byte) (Receipt, error) {
+	if len(body) > MaxEvent {
+		return Receipt{}, ErrTooLarge
+	}
+	pool, err := r.Store.Receiver(ctx, endpoint)
+	if err != nil {
+		return Receipt{}, busy(fmt.Errorf("finding the endpoint: %w", err))
+	}
+	secrets, err := openLive(r.Secrets, pool.ID, store.PurposeEndpoint, pool.Secrets, r.Now())
+	if err != nil {
+		return Receipt{}, err
+	}
+	if err := verify(signature, body, secrets, r.Now()); err != nil {
+		return Receipt{}, err
+	}
+	event, err := openEnvelope(body)
+	if err != nil {
+		return Receipt{}, err
+	}
+	if event.Livemode != pool.Livemode {
+		if pool.Connect && pool.Livemode {
+			// Stripe sends a live Connect endpoint the test events of connected accounts too. They are not for this connection,
+			// but refusing them would make Stripe repeat them, and in the end disable the endpoint.
+			// See https://docs.stripe.com/connect/webhooks.
+			return Receipt{Event: event.ID, Type: event.Type}, nil
+		}
+		return Receipt{}, ErrLivemode
+	}
+	if err := r.admit(ctx); err != nil {
+		return Receipt{}, err
+	}
+	return r.ingest(ctx, pool.ID, event, body)
+}
+
+// admit keeps the door closed above the marks, so that a flood is held at Stripe and not on our disk.
+func (r *Receiver) admit(ctx context.Context) error {
+	backlog, err := r.Store.Backlog(ctx)
+	switch {
+	case err != nil:
+		return busy(fmt.Errorf("measuring the backlog: %w", err))
+	case backlog.Pending+backlog.Waiting >= r.MaxPending, r.MaxBytes > 0 && backlog.Bytes >= r.MaxBytes:
+		return &BusyError{RetryAfter: busyWait, Err: errBacklog}
+	}
+	return nil
+}
+
+func (r *Receiver) ingest(ctx context.Context, endpoint string, event envelope, body []byte) (Receipt, error) {
+	created := event.Created
+	if created.IsZero() {
+		created = r.Now()
+	}
+	// A sender that hangs up half-way must not leave claimed work behind that nobody was given.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ingestTime)
+	defer cancel()
+	stored, err := r.Store.Ingest(ctx, []store.NewEvent{{
+		Endpoint: endpoint, ID: event.ID, Type: event.Type, Body: body, Account: event.Account, Livemode: event.Livemode,
+		APIVersion: event.APIVersion, Created: created, Source: store.SourceWebhook,
+	}}, r.Dispatcher.Lease())
+	if err != nil {
+		return Receipt{}, busy(fmt.Errorf("storing the event: %w", err))
+	}
+	r.Dispatcher.Take(ctx, stored[0].Work)
+	r.Log.Debug().Str("endpoint", endpoint).Str("event", event.ID).Str("type", event.Type).Bool("new", stored[0].New).
+		Int("deliveries", stored[0].Deliveries).Msg("received an event")
+	return Receipt{Event: event.ID, Type: event.Type, New: stored[0].New, Deliveries: stored[0].Deliveries}, nil
+}
+
+// busy makes a BusyError of a store that is away or too slow.
+func busy(err error) error {
+	if errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) {
+		return &BusyError{RetryAfter: busyWait, Err: err}
+	}
+	return err
+}
