@@ -219,8 +219,8 @@ func (b *Bundle) target(f *field) *binding {
 	return nil
 }
 
-func (b *Bundle) anyHolds(any AnyOf) bool {
-	for _, c := range any {
+func (b *Bundle) anyHolds(either AnyOf) bool {
+	for _, c := range either {
 		if b.holds(c) {
 			return true
 		}

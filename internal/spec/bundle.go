@@ -138,7 +138,7 @@ func (b *Bundle) judgeField(f *field) {
 		if f.Type == KindFilter {
 			b.judgeFilter(f)
 		}
-	case b.required(f):
+	case b.required(f): // absent, or to be emptied
 		b.fault(f, CodeRequired, "is required"+b.because(f))
 	}
 }
@@ -178,9 +178,11 @@ func (b *Bundle) because(f *field) string {
 	return ""
 }
 
-// anyWithin says that a field of the object was given something.
+// anyWithin says that the object would be sent.
 func (b *Bundle) anyWithin(object string) bool {
-	return slices.ContainsFunc(b.form.fields, func(f *field) bool { return strings.HasPrefix(f.Name, object) && b.filled(f) })
+	return slices.ContainsFunc(b.form.fields, func(f *field) bool {
+		return strings.HasPrefix(f.Name, object) && b.vals[f.index].state != absent
+	})
 }
 
 // filled says that the field was given something, readable or not.
@@ -191,8 +193,8 @@ func (b *Bundle) filled(f *field) bool {
 
 // visible says that the form would show the field.
 func (b *Bundle) visible(f *field) bool {
-	for _, any := range f.VisibleWhen {
-		if !slices.ContainsFunc(any, b.holds) {
+	for _, either := range f.VisibleWhen {
+		if !slices.ContainsFunc(either, b.holds) {
 			return false
 		}
 	}
@@ -210,11 +212,11 @@ func (b *Bundle) holds(c Cond) bool {
 
 // hiddenBecause says why a filled field is out of place.
 func (b *Bundle) hiddenBecause(f *field) string {
-	for _, any := range f.VisibleWhen {
-		if slices.ContainsFunc(any, b.holds) {
+	for _, either := range f.VisibleWhen {
+		if slices.ContainsFunc(either, b.holds) {
 			continue
 		}
-		c := any[0]
+		c := either[0]
 		control := b.form.byName[c.Field]
 		message := "goes only with " + control.named() + " = " + strings.Join(c.In, " or ")
 		if v := b.vals[control.index]; v.state == given {
@@ -232,8 +234,8 @@ func inferFromVisible(b *Bundle, control *field) string {
 		if !b.filled(f) {
 			continue
 		}
-		for _, any := range f.VisibleWhen {
-			for _, c := range any {
+		for _, either := range f.VisibleWhen {
+			for _, c := range either {
 				if c.Field == control.Name {
 					return c.In[0]
 				}

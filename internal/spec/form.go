@@ -48,10 +48,10 @@ func When(control string, in []string, parts ...Part) Part {
 }
 
 // WhenAny shows the parts only while one of the conditions holds.
-func WhenAny(any AnyOf, parts ...Part) Part {
+func WhenAny(either AnyOf, parts ...Part) Part {
 	return partFunc(func(d *draft) {
 		outer := d.when
-		d.when = append(slices.Clone(outer), d.conds(any))
+		d.when = append(slices.Clone(outer), d.conds(either))
 		Fields(parts).addTo(d)
 		d.when = outer
 	})
@@ -143,9 +143,9 @@ func (d *draft) field(f Field) {
 }
 
 // conds makes the names of a condition absolute.
-func (d *draft) conds(any AnyOf) AnyOf {
-	at := make(AnyOf, len(any))
-	for i, c := range any {
+func (d *draft) conds(either AnyOf) AnyOf {
+	at := make(AnyOf, len(either))
+	for i, c := range either {
 		at[i] = Cond{Field: d.prefix + c.Field, In: c.In}
 	}
 	return at

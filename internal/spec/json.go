@@ -36,8 +36,8 @@ func parse(body []byte) (node, string) {
 		return node{}, "the body is not UTF-8"
 	}
 	if !json.Valid(body) {
-		var any json.RawMessage
-		return node{}, "the body is not JSON: " + json.Unmarshal(body, &any).Error()
+		var value json.RawMessage
+		return node{}, "the body is not JSON: " + json.Unmarshal(body, &value).Error()
 	}
 	s := scanner{in: string(body)}
 	n := s.value(0)
