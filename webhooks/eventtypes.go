@@ -169,3 +169,17 @@ var families = []family{
 		outbound_transfer.posted outbound_transfer.returned outbound_transfer.tracking_details_updated
 		received_credit.created received_credit.failed received_credit.succeeded received_debit.created`},
 }
+
+func inGroup(name, group string) bool { return strings.HasPrefix(name, group+".") }
+
+// unknownTypes returns those types that are in no group: new at Stripe, or misspelt.
+func unknownTypes(types []string) []string {
+	var unknown []string
+	for _, name := range types {
+		group, _, _ := strings.Cut(name, ".")
+		if known, _ := eventTypes(group); name != allEvents && !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	return unknown
+}
