@@ -110,7 +110,9 @@ func (r *registrar) checkURL(conn *store.Connection) error {
 }
 
 // url is where Stripe sends the events of a pool.
-func (r *registrar) url(id string) string { return strings.TrimRight(r.publicURL, "/") + "/stripe/" + id }
+func (r *registrar) url(id string) string {
+	return strings.TrimRight(r.publicURL, "/") + "/stripe/" + id
+}
 
 // ensure returns the pool's endpoint as stored, which need not exist at Stripe yet.
 func (r *registrar) ensure(ctx context.Context, conn *store.Connection, p pool) (store.Endpoint, error) {
@@ -155,7 +157,7 @@ func (r *registrar) create(ctx context.Context, conn *store.Connection, e store.
 	if e.APIVersion != "" {
 		params.APIVersion = stripe.String(e.APIVersion)
 	}
-	made, err := r.createOnce(ctx, conn, params, creationKey(e, params))
+	made, err := r.createOnce(ctx, conn, params, creationKey(e, params, types))
 	if err != nil {
 		return e, r.plain(err, types)
 	}
@@ -177,11 +179,11 @@ func (r *registrar) create(ctx context.Context, conn *store.Connection, e store.
 }
 
 // creationKey is the same for the same creation of the same endpoint, and another one for what replaces it.
-func creationKey(e store.Endpoint, p *stripe.WebhookEndpointParams) string {
+func creationKey(e store.Endpoint, p *stripe.WebhookEndpointParams, types []string) string {
 	sum := sha256.New()
 	for _, part := range append([]string{
 		e.ID, e.StripeID, *p.URL, *p.Description, strconv.FormatBool(e.Connect), e.APIVersion,
-	}, stripe.StringValueSlice(p.EnabledEvents)...) {
+	}, types...) {
 		fmt.Fprintf(sum, "%q", part)
 	}
 	return "endpoint-" + hex.EncodeToString(sum.Sum(nil)[:16])

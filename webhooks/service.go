@@ -87,7 +87,9 @@ func NewService(cfg ServiceConfig) *Service {
 
 // Close stops the jobs and waits for them.
 func (s *Service) Close() {
+	s.mu.Lock()
 	s.stop()
+	s.mu.Unlock()
 	s.running.Wait()
 }
 
