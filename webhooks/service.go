@@ -131,7 +131,7 @@ type Attachment struct {
 	URL        string   // the subscriber
 }
 
-func (a *Attachment) pool() pool {
+func (a Attachment) pool() pool {
 	return pool{connection: a.Connection, connect: a.Connect, apiVersion: a.APIVersion}
 }
 
