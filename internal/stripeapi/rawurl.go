@@ -56,8 +56,8 @@ func segmentFault(segment string) string {
 			return "must not hold an encoded slash"
 		case !utf8.ValidString(segment) || strings.ContainsFunc(segment, unicode.IsControl):
 			return "must not hold encoded control characters or bytes that are not UTF-8"
-		case strings.ContainsFunc(segment, unicode.IsSpace):
-			return "must not hold spaces in the path"
+		case depth == 0 && strings.ContainsFunc(segment, unicode.IsSpace):
+			return "must not hold spaces in the path; write %20 where one is meant"
 		}
 		decoded, whole := unescape(segment)
 		if !whole && depth == 0 {
