@@ -1,0 +1,199 @@
+package portable
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"stripe-connector/internal/store"
+)
+
+const eventColumns = "id, endpoint, workspace, type, account, livemode, api_version, source, created, received"
+
+func eventFields(e *store.Event) []any {
+	return []any{&e.ID, &e.Endpoint, &e.Workspace, &e.Type, &e.Account, &e.Livemode, &e.APIVersion, &e.Source,
+		timeColumn{&e.Created}, timeColumn{&e.Received}}
+}
+
+func scanEvent(row scanner) (store.Event, error) {
+	var e store.Event
+	return e, row.Scan(eventFields(&e)...)
+}
+
+func scanEventBody(row scanner) (store.Event, error) {
+	var e store.Event
+	return e, row.Scan(append(eventFields(&e), &e.Body)...)
+}
+
+// InsertEvent stores an event and reports whether it is new to its endpoint.
+func InsertEvent(ctx context.Context, q Querier, e *store.Event) (bool, error) {
+	n, err := changed(ctx, q, "INSERT INTO events ("+eventColumns+
+		", body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+		e.ID, e.Endpoint, e.Workspace, e.Type, e.Account, e.Livemode, e.APIVersion, e.Source,
+		Micros(e.Created), Micros(e.Received), e.Body)
+	return n > 0, err
+}
+
+// EventOf returns the event of one endpoint, with its body.
+func EventOf(ctx context.Context, q Querier, endpoint, id string) (store.Event, error) {
+	return one(scanEventBody, q.QueryRowContext(ctx,
+		"SELECT "+eventColumns+", body FROM events WHERE endpoint = $1 AND id = $2", endpoint, id))
+}
+
+// Event is Events.Event.
+func Event(ctx context.Context, q Querier, workspace, id string) ([]store.Event, error) {
+	events, err := all(ctx, q, scanEventBody, "SELECT "+eventColumns+", body FROM events "+
+		"WHERE workspace = $1 AND id = $2 ORDER BY received DESC, endpoint DESC", workspace, id)
+	if err == nil && len(events) == 0 {
+		err = store.ErrNotFound
+	}
+	return events, err
+}
+
+func (s *selection) events(f store.EventFilter) {
+	s.equal("endpoint", f.Endpoint)
+	s.oneOf("type", f.Types)
+	s.between("created", f.From, f.To)
+}
+
+// Events is Events.Events.
+func Events(ctx context.Context, q Querier, workspace string, f store.EventFilter, p store.Page) (store.List[store.Event], error) {
+	s := selectWhere("SELECT "+eventColumns+" FROM events WHERE workspace = $1", workspace)
+	s.events(f)
+	key := []string{"created", "id", "endpoint"} // one event may have come in at several endpoints
+	return list(ctx, q, s, p, key, scanEvent, func(e store.Event) store.Position {
+		return store.Position{Created: e.Created, ID: e.ID + "/" + e.Endpoint}
+	})
+}
+
+// CountEvents is Events.CountEvents.
+func CountEvents(ctx context.Context, q Querier, workspace string, f store.EventFilter, limit int) (int, error) {
+	s := selectWhere("SELECT COUNT(*) FROM (SELECT 1 FROM events WHERE workspace = $1", workspace)
+	s.events(f)
+	s.add(" LIMIT ?) AS counted", limit)
+	var n int
+	return n, q.QueryRowContext(ctx, s.text.String(), s.args...).Scan(&n)
+}
+
+// Fates is Events.Fates.
+func Fates(ctx context.Context, q Querier, workspace, endpoint, event string) ([]store.Fate, error) {
+	e, err := one(scanEvent, q.QueryRowContext(ctx, "SELECT "+eventColumns+
+		" FROM events WHERE endpoint = $1 AND id = $2 AND workspace = $3", endpoint, event, workspace))
+	if err != nil {
+		return nil, err
+	}
+	deliveries, err := all(ctx, q, scanDelivery,
+		"SELECT "+deliveryColumns+" FROM deliveries WHERE endpoint = $1 AND event = $2", endpoint, event)
+	if err != nil {
+		return nil, err
+	}
+	byWebhook := make(map[string]*store.Delivery, len(deliveries))
+	for i := range deliveries {
+		byWebhook[deliveries[i].Webhook] = &deliveries[i]
+	}
+	// Detached webhooks and those that moved to another endpoint are of interest only where they had a delivery.
+	webhooks, err := all(ctx, q, scanWebhook, "SELECT "+webhookColumns+" FROM webhooks WHERE (endpoint = $1 AND detached = 0) "+
+		"OR id IN (SELECT webhook FROM deliveries WHERE endpoint = $1 AND event = $2) ORDER BY created, id", endpoint, event)
+	if err != nil {
+		return nil, err
+	}
+	fates := make([]store.Fate, len(webhooks))
+	for i, w := range webhooks {
+		d := byWebhook[w.ID]
+		fates[i] = store.Fate{Webhook: w.ID, Name: w.Name, Delivery: d, Reason: reason(&w, &e, d)}
+	}
+	return fates, nil
+}
+
+func reason(w *store.Webhook, e *store.Event, d *store.Delivery) string {
+	switch {
+	case d == nil && TooOld(w, e.Created):
+		return store.ReasonLater
+	case d == nil:
+		return store.ReasonNotWanted
+	case d.State == store.DeliverySkipped:
+		return d.Reason
+	case d.State == store.DeliveryPending && w.State == store.WebhookPaused:
+		return store.ReasonPaused
+	case d.State == store.DeliveryPending && w.State == store.WebhookDisabled:
+		return store.ReasonDisabled
+	default:
+		return ""
+	}
+}
+
+// TooOld reports whether an event was created before w was attached. Stripe counts whole seconds.
+func TooOld(w *store.Webhook, created time.Time) bool {
+	return created.Unix() < w.Since.Unix()
+}
+
+// kept is the condition under which an event e must stay: something of it may still be sent.
+const kept = "EXISTS (SELECT 1 FROM deliveries d JOIN webhooks w ON w.id = d.webhook WHERE d.endpoint = events.endpoint " +
+	"AND d.event = events.id AND d.state IN ('pending', 'dead') AND w.detached = 0)"
+
+// An EventKey names an event.
+type EventKey struct{ Endpoint, ID string }
+
+// Prunable finds at most limit events that were received before the given time and are not kept.
+func Prunable(ctx context.Context, q Querier, before time.Time, limit int) ([]EventKey, error) {
+	scan := func(row scanner) (k EventKey, err error) {
+		return k, row.Scan(&k.Endpoint, &k.ID)
+	}
+	return all(ctx, q, scan, "SELECT endpoint, id FROM events WHERE received < $1 AND NOT "+kept+" ORDER BY received LIMIT $2",
+		Micros(before), limit)
+}
+
+// PruneEvents forgets events with their deliveries and attempts, except those that are kept by now, and returns how many.
+func PruneEvents(ctx context.Context, q Querier, keys []EventKey) (int, error) {
+	n := 0
+	for _, k := range keys {
+		gone, err := changed(ctx, q, "DELETE FROM events WHERE endpoint = $1 AND id = $2 AND NOT "+kept, k.Endpoint, k.ID)
+		if err != nil {
+			return 0, err
+		}
+		if gone == 0 {
+			continue
+		}
+		n++
+		for _, statement := range []string{
+			"DELETE FROM attempts WHERE delivery IN (SELECT id FROM deliveries WHERE endpoint = $1 AND event = $2)",
+			"DELETE FROM deliveries WHERE endpoint = $1 AND event = $2",
+		} {
+			if _, err := q.ExecContext(ctx, statement, k.Endpoint, k.ID); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return n, nil
+}
+
+// PruneWebhooks forgets at most limit detached webhooks that no delivery names any more.
+func PruneWebhooks(ctx context.Context, q Querier, limit int) (int, error) {
+	return changed(ctx, q, "DELETE FROM webhooks WHERE id IN (SELECT id FROM webhooks WHERE detached > 0 "+
+		"AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook = webhooks.id) LIMIT $1)", limit)
+}
+
+// Replayable returns the events of an endpoint that a replay step covers, oldest first, without bodies.
+func Replayable(ctx context.Context, q Querier, endpoint string, f store.EventFilter, after string, limit int) ([]store.Event, error) {
+	s := selectWhere("SELECT " + eventColumns + " FROM events WHERE TRUE")
+	f.Endpoint = endpoint
+	s.events(f)
+	if after != "" {
+		at, err := store.ParseCursor(after)
+		if err != nil {
+			return nil, err
+		}
+		s.and("(created, id) > (?, ?)", Micros(at.Created), at.ID)
+	}
+	s.add(" ORDER BY created, id LIMIT ?", limit)
+	return all(ctx, q, scanEvent, s.text.String(), s.args...)
+}
+
+// phrase cuts a text to what a log line needs.
+func phrase(s string) string {
+	const limit = 500
+	if len(s) > limit {
+		s = s[:limit]
+	}
+	return strings.ToValidUTF8(s, "")
+}

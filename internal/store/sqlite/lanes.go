@@ -1,0 +1,214 @@
+package sqlite
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"math"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/portable"
+)
+
+// never is a due time that does not come.
+const never = math.MaxInt64
+
+// lanes is what the writer remembers of the queue. All of it can be read from the tables, except the leases.
+type lanes struct {
+	byID   map[string]*lane // by webhook
+	pools  map[string]*pool // by endpoint
+	order  []*lane          // whose turn it is
+	turn   int              // index in order of who is asked first
+	total  store.Backlog
+	leases int64 // how many were given
+}
+
+// A pool is an endpoint with its webhooks.
+type pool struct {
+	workspace string
+	lanes     []*lane
+}
+
+// A lane is a webhook's queue. Times are microseconds since 1970.
+type lane struct {
+	webhook store.Webhook
+	gone    bool             // detached
+	pending int              // rows in state pending, claimed or not
+	out     map[string]int64 // claimed deliveries, with the ends of their leases
+	due     int64            // nothing that is pending and not out falls due before
+	held    int64            // nothing is claimed before
+}
+
+// open reports whether deliveries go out.
+func (l *lane) open() bool {
+	return !l.gone && (l.webhook.State == store.WebhookActive || l.webhook.State == store.WebhookFailing)
+}
+
+// next is when the lane, of which so many may be out, has something to claim.
+func (l *lane) next(perWebhook int) int64 {
+	if !l.open() {
+		return never
+	}
+	at := int64(never)
+	for _, end := range l.out {
+		at = min(at, end)
+	}
+	if len(l.out) < perWebhook {
+		at = min(at, l.due)
+	}
+	return max(at, l.held)
+}
+
+// loadLanes reads the queue from the tables.
+func loadLanes(ctx context.Context, q portable.Querier) (*lanes, error) {
+	ls := &lanes{byID: make(map[string]*lane), pools: make(map[string]*pool)}
+	endpoints, err := portable.AllEndpoints(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range endpoints {
+		ls.pools[e.ID] = &pool{workspace: e.Workspace}
+	}
+	webhooks, err := portable.AllWebhooks(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range webhooks {
+		ls.add(w)
+	}
+	queued, err := portable.AllQueued(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range queued {
+		if l := ls.byID[c.Webhook]; l != nil {
+			l.pending, l.due = c.Count, portable.Micros(c.First)
+			ls.count(l, 1)
+		}
+	}
+	return ls, nil
+}
+
+func (ls *lanes) add(w store.Webhook) *lane {
+	l := &lane{webhook: w, out: make(map[string]int64), due: never}
+	ls.byID[w.ID] = l
+	ls.order = append(ls.order, l)
+	p := ls.pools[w.Endpoint]
+	p.lanes = append(p.lanes, l)
+	return l
+}
+
+// count adds a lane to the totals, or takes it out with sign -1.
+func (ls *lanes) count(l *lane, sign int) {
+	switch {
+	case l.gone:
+	case l.open():
+		ls.total.Pending += sign * l.pending
+		ls.total.Out += sign * len(l.out)
+	default:
+		ls.total.Waiting += sign * l.pending
+	}
+}
+
+// lease returns the end of a lease that begins now. Its last digits count, so that an end names its lease even if the clock
+// stands still.
+func (ls *lanes) lease(now time.Time, length time.Duration) int64 {
+	ls.leases++
+	end := now.Add(length).UnixMicro()
+	return end - end%1000 + ls.leases%1000
+}
+
+// change alters a lane and remembers how it was.
+func (t *tx) change(l *lane, alter func()) {
+	before := *l
+	before.out = maps.Clone(l.out)
+	t.lanes.count(l, -1)
+	alter()
+	t.lanes.count(l, 1)
+	t.undo = append(t.undo, func() {
+		t.lanes.count(l, -1)
+		*l = before
+		t.lanes.count(l, 1)
+	})
+}
+
+// queue notes n more pending deliveries, due at the given time.
+func (t *tx) queue(l *lane, n int, at time.Time) {
+	t.wake = true
+	t.change(l, func() {
+		l.pending += n
+		l.due = min(l.due, at.UnixMicro())
+	})
+}
+
+// attach gives a new webhook its lane.
+func (t *tx) attach(w store.Webhook) {
+	p := t.lanes.pools[w.Endpoint]
+	t.lanes.add(w)
+	t.undo = append(t.undo, func() {
+		delete(t.lanes.byID, w.ID)
+		t.lanes.order = t.lanes.order[:len(t.lanes.order)-1]
+		p.lanes = p.lanes[:len(p.lanes)-1]
+	})
+}
+
+// detach closes a webhook's lane.
+func (t *tx) detach(l *lane) {
+	t.change(l, func() { l.gone = true })
+	delete(t.lanes.byID, l.webhook.ID)
+	t.undo = append(t.undo, func() { t.lanes.byID[l.webhook.ID] = l })
+	t.setOrder(without(t.lanes.order, l))
+	t.setPool(l.webhook.Endpoint, without(t.lanes.pools[l.webhook.Endpoint].lanes, l))
+}
+
+// replace puts the changed webhook into its lane, and the lane into the pool where it now belongs.
+func (t *tx) replace(l *lane, w store.Webhook) {
+	from := l.webhook.Endpoint
+	t.wake = true
+	t.change(l, func() { l.webhook = w })
+	if from != w.Endpoint {
+		t.setPool(from, without(t.lanes.pools[from].lanes, l))
+		joined := append(slices.Clone(t.lanes.pools[w.Endpoint].lanes), l)
+		slices.SortFunc(joined, func(a, b *lane) int { return cmp.Compare(a.webhook.ID, b.webhook.ID) })
+		t.setPool(w.Endpoint, joined)
+	}
+}
+
+func (t *tx) setOrder(order []*lane) {
+	before, turn := t.lanes.order, t.lanes.turn
+	t.lanes.order, t.lanes.turn = order, 0
+	t.undo = append(t.undo, func() { t.lanes.order, t.lanes.turn = before, turn })
+}
+
+func (t *tx) setPool(endpoint string, members []*lane) {
+	p := t.lanes.pools[endpoint]
+	before := p.lanes
+	p.lanes = members
+	t.undo = append(t.undo, func() { p.lanes = before })
+}
+
+func (t *tx) addPool(endpoint, workspace string) {
+	if t.lanes.pools[endpoint] == nil {
+		t.lanes.pools[endpoint] = &pool{workspace: workspace}
+		t.undo = append(t.undo, func() { delete(t.lanes.pools, endpoint) })
+	}
+}
+
+func (t *tx) removePool(endpoint string) {
+	p := t.lanes.pools[endpoint]
+	delete(t.lanes.pools, endpoint)
+	t.undo = append(t.undo, func() { t.lanes.pools[endpoint] = p })
+}
+
+// without copies a list, so that the old one can be put back.
+func without(list []*lane, l *lane) []*lane {
+	return slices.DeleteFunc(slices.Clone(list), func(other *lane) bool { return other == l })
+}
+
+// backlog is the writer's latest count, for everyone.
+type backlog struct{ latest atomic.Pointer[store.Backlog] }
+
+func (b *backlog) set(total store.Backlog) { b.latest.Store(&total) }

@@ -1,0 +1,377 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/portable"
+)
+
+// Ingest stores events and the deliveries that they lead to.
+func (s *Store) Ingest(ctx context.Context, events []store.NewEvent, lease store.Lease) ([]store.Ingested, error) {
+	size := 0
+	for _, e := range events {
+		size += len(e.Body)
+	}
+	var results []store.Ingested
+	err := s.write(ctx, "storing events", size, func(ctx context.Context, t *tx) error {
+		results = make([]store.Ingested, len(events))
+		for i := range events {
+			if err := t.ingest(ctx, &events[i], lease, &results[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, result *store.Ingested) error {
+	p := t.lanes.pools[in.Endpoint]
+	if p == nil {
+		return fmt.Errorf("endpoint %s: %w", in.Endpoint, store.ErrNotFound)
+	}
+	if l := t.lanes.byID[in.Webhook]; in.Webhook != "" && (l == nil || l.webhook.Endpoint != in.Endpoint) {
+		return fmt.Errorf("webhook %s: %w", in.Webhook, store.ErrNotFound)
+	}
+	e := &store.Event{
+		ID: in.ID, Workspace: p.workspace, Endpoint: in.Endpoint, Type: in.Type, Body: in.Body, Account: in.Account,
+		Livemode: in.Livemode, APIVersion: in.APIVersion, Source: in.Source,
+		Created: portable.Time(portable.Micros(in.Created)), Received: portable.Time(portable.Micros(t.now)),
+	}
+	isNew, err := portable.InsertEvent(ctx, t, e)
+	if err != nil || !isNew {
+		return err
+	}
+	result.New = true
+	for _, l := range p.lanes {
+		w := &l.webhook
+		if in.Webhook != "" && in.Webhook != w.ID || in.Webhook == "" && (!w.Wants(e.Type) || portable.TooOld(w, e.Created)) {
+			continue
+		}
+		d := portable.NewDelivery(w, e, e.Received)
+		if _, err := portable.InsertDelivery(ctx, t, &d); err != nil {
+			return err
+		}
+		result.Deliveries++
+		now := t.now.UnixMicro()
+		switch {
+		case d.State != store.DeliveryPending:
+		case l.open() && l.held <= now && l.next(lease.PerWebhook) > now && len(l.out) < lease.PerWebhook:
+			// There is room, and nothing older waits in front of it.
+			t.change(l, func() {
+				l.pending++
+				d.NextAt = portable.Time(t.take(l, d.ID, lease))
+			})
+			webhook := *w
+			result.Work = append(result.Work, store.Work{Delivery: d, Event: e, Webhook: &webhook})
+		default:
+			t.queue(l, 1, d.NextAt)
+		}
+	}
+	return nil
+}
+
+// take puts a delivery out and returns the end of its lease.
+func (t *tx) take(l *lane, delivery string, lease store.Lease) int64 {
+	end := t.lanes.lease(t.now, lease.For)
+	l.out[delivery] = end
+	return end
+}
+
+// Claim takes due deliveries, beginning with the lane after the last one that was served.
+func (s *Store) Claim(ctx context.Context, lease store.Lease, limit int) (store.Claimed, error) {
+	claimed, err := ask(ctx, s, "claiming deliveries", func(ctx context.Context, t *tx) (store.Claimed, error) {
+		return t.claim(ctx, lease, limit)
+	})
+	if err != nil {
+		return store.Claimed{}, err
+	}
+	// The bodies are read here, beside the writer. A claim that cannot be filled is given back.
+	if err := s.fill(ctx, claimed.Work); err != nil {
+		release := make([]store.Outcome, len(claimed.Work))
+		for i, w := range claimed.Work {
+			release[i] = store.Outcome{Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Verdict: store.VerdictRelease}
+		}
+		err = s.failure(ctx, "reading claimed events", err)
+		return store.Claimed{}, errors.Join(err, s.Finish(context.WithoutCancel(ctx), release))
+	}
+	return claimed, nil
+}
+
+func (t *tx) claim(ctx context.Context, lease store.Lease, limit int) (store.Claimed, error) {
+	var claimed store.Claimed
+	ls, now := t.lanes, t.now.UnixMicro()
+	next := int64(never)
+	first := ls.turn
+	for i := range ls.order {
+		at := (first + i) % len(ls.order)
+		l := ls.order[at]
+		if l.next(lease.PerWebhook) <= now && len(claimed.Work) < limit {
+			deliveries, err := t.claimLane(ctx, l, lease, limit-len(claimed.Work))
+			if err != nil {
+				return claimed, err
+			}
+			if len(deliveries) > 0 {
+				webhook := l.webhook
+				for _, d := range deliveries {
+					claimed.Work = append(claimed.Work, store.Work{Delivery: d, Webhook: &webhook})
+				}
+				ls.turn = (at + 1) % len(ls.order)
+			}
+		}
+		next = min(next, l.next(lease.PerWebhook))
+	}
+	claimed.Next = -1
+	if next != never {
+		claimed.Next = max(0, time.Duration(next-now)*time.Microsecond)
+	}
+	return claimed, nil
+}
+
+// claimLane takes up to limit due deliveries of one lane and learns when the next one falls due.
+func (t *tx) claimLane(ctx context.Context, l *lane, lease store.Lease, limit int) ([]store.Delivery, error) {
+	now := t.now.UnixMicro()
+	t.change(l, func() {
+		for id, end := range l.out {
+			if end <= now {
+				delete(l.out, id)
+				l.due = min(l.due, end)
+			}
+		}
+	})
+	room := min(limit, lease.PerWebhook-len(l.out))
+	rows, err := portable.Due(ctx, t, l.webhook.ID, len(l.out)+room+1)
+	if err != nil {
+		return nil, err
+	}
+	var taken []store.Delivery
+	t.change(l, func() {
+		l.due = never
+		for _, d := range rows {
+			if _, out := l.out[d.ID]; out {
+				continue
+			}
+			at := portable.Micros(d.NextAt)
+			if at > now || len(taken) == room {
+				l.due = at
+				return
+			}
+			d.NextAt = portable.Time(t.take(l, d.ID, lease))
+			taken = append(taken, d)
+		}
+	})
+	return taken, nil
+}
+
+// fill reads the events of claimed work, each once.
+func (s *Store) fill(ctx context.Context, work []store.Work) error {
+	events := make(map[portable.EventKey]*store.Event)
+	for i := range work {
+		d := &work[i].Delivery
+		key := portable.EventKey{Endpoint: d.Endpoint, ID: d.Event}
+		if events[key] == nil {
+			e, err := portable.EventOf(ctx, s.reads, d.Endpoint, d.Event)
+			if err != nil {
+				return fmt.Errorf("event %s: %w", d.Event, err)
+			}
+			events[key] = &e
+		}
+		work[i].Event = events[key]
+	}
+	return nil
+}
+
+// Finish notes how claimed deliveries went.
+func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	return s.write(ctx, "noting outcomes", 0, func(ctx context.Context, t *tx) error {
+		for i := range outcomes {
+			if err := t.finish(ctx, &outcomes[i]); err != nil {
+				return fmt.Errorf("delivery %s: %w", outcomes[i].Delivery, err)
+			}
+		}
+		return nil
+	})
+}
+
+func (t *tx) finish(ctx context.Context, o *store.Outcome) error {
+	if o.Attempt != nil {
+		if err := portable.InsertAttempt(ctx, t, o.Delivery, o.Attempt); err != nil {
+			return err
+		}
+	}
+	d, err := portable.DeliveryByID(ctx, t, o.Delivery)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil // pruned meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	l := t.lanes.byID[d.Webhook]
+	if l == nil || l.out[d.ID] != portable.Micros(o.Lease) {
+		return nil // detached, or the lease was lost
+	}
+	if err := portable.Conclude(ctx, t, o, t.now); err != nil {
+		return err
+	}
+	t.change(l, func() {
+		delete(l.out, d.ID)
+		switch o.Verdict {
+		case store.VerdictDelivered, store.VerdictDead:
+			l.pending--
+		case store.VerdictRetry:
+			l.due = min(l.due, t.now.Add(o.After).UnixMicro())
+		case store.VerdictRelease:
+			l.due = min(l.due, t.now.UnixMicro())
+		}
+		if o.Hold > 0 {
+			l.held = t.now.Add(o.Hold).UnixMicro()
+		}
+	})
+	t.wake = t.wake || l.pending > len(l.out)
+	return nil
+}
+
+// Retry makes a delivery due now.
+func (s *Store) Retry(ctx context.Context, workspace, id string) (store.Delivery, error) {
+	return ask(ctx, s, "retrying a delivery", func(ctx context.Context, t *tx) (store.Delivery, error) {
+		d, err := portable.Delivery(ctx, t, workspace, id)
+		if err != nil {
+			return d, err
+		}
+		l := t.lanes.byID[d.Webhook]
+		if l == nil {
+			return d, fmt.Errorf("its webhook was detached: %w", store.ErrConflict)
+		}
+		if end, out := l.out[id]; out && end > t.now.UnixMicro() {
+			return d, nil
+		}
+		if err := portable.Restart(ctx, t, id, t.now); err != nil {
+			return d, err
+		}
+		more := 1
+		if d.State == store.DeliveryPending {
+			more = 0
+		}
+		t.queue(l, more, t.now)
+		return portable.Delivery(ctx, t, workspace, id)
+	})
+}
+
+// RetryDead makes dead deliveries of a webhook due now.
+func (s *Store) RetryDead(ctx context.Context, workspace, webhook string, limit int) (int, error) {
+	return ask(ctx, s, "retrying dead deliveries", func(ctx context.Context, t *tx) (int, error) {
+		l, err := t.own(workspace, webhook)
+		if err != nil {
+			return 0, err
+		}
+		n, err := portable.RestartDead(ctx, t, webhook, limit, t.now)
+		if err != nil {
+			return 0, err
+		}
+		t.queue(l, n, t.now)
+		return n, nil
+	})
+}
+
+// own returns the lane of a webhook of the workspace.
+func (t *tx) own(workspace, webhook string) (*lane, error) {
+	l := t.lanes.byID[webhook]
+	if l == nil || l.webhook.Workspace != workspace {
+		return nil, store.ErrNotFound
+	}
+	return l, nil
+}
+
+// Replay makes stored events due again for one webhook.
+func (s *Store) Replay(
+	ctx context.Context, workspace, webhook string, f store.EventFilter, after string, limit int,
+) (store.ReplayStep, error) {
+	return ask(ctx, s, "replaying events", func(ctx context.Context, t *tx) (step store.ReplayStep, err error) {
+		l, err := t.own(workspace, webhook)
+		if err != nil {
+			return step, err
+		}
+		events, err := portable.Replayable(ctx, t, l.webhook.Endpoint, f, after, limit)
+		if err != nil {
+			return step, err
+		}
+		active := l.webhook
+		active.State = store.WebhookActive // who asks for a replay wants it kept, even while the webhook is disabled
+		for i := range events {
+			d := portable.NewDelivery(&active, &events[i], t.now)
+			queued, err := portable.ReplayDelivery(ctx, t, &d)
+			if err != nil {
+				return step, err
+			}
+			if queued {
+				step.Queued++
+			}
+		}
+		t.queue(l, step.Queued, t.now)
+		if len(events) == limit && limit > 0 {
+			last := events[len(events)-1]
+			step.Next = store.Position{Created: last.Created, ID: last.ID}.Cursor()
+		}
+		return step, nil
+	})
+}
+
+// Prune looks for what has had its time beside the writer, and has the writer take it out.
+func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (int, error) {
+	const doing = "pruning"
+	keys, err := portable.Prunable(ctx, s.reads, s.now().Add(-keep), limit)
+	if err != nil {
+		return 0, s.failure(ctx, doing, err)
+	}
+	total, err := ask(ctx, s, doing, func(ctx context.Context, t *tx) (int, error) {
+		return portable.PruneEvents(ctx, t, keys)
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, rest := range []func(context.Context, portable.Querier, int) (int, error){skipDetached, portable.PruneWebhooks} {
+		if total >= limit {
+			break
+		}
+		n, err := ask(ctx, s, doing, func(ctx context.Context, t *tx) (int, error) {
+			return rest(ctx, t, limit-total)
+		})
+		if err != nil {
+			return total, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func skipDetached(ctx context.Context, q portable.Querier, limit int) (int, error) {
+	return portable.SkipDetached(ctx, q, "", limit)
+}
+
+// Wake receives when something may have become due.
+func (s *Store) Wake() <-chan struct{} { return s.wake }
+
+// Backlog returns the count as of the last commit.
+func (s *Store) Backlog(ctx context.Context) (store.Backlog, error) {
+	if err := ctx.Err(); err != nil {
+		return store.Backlog{}, err
+	}
+	b := *s.backlog.latest.Load()
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(s.path + suffix); err == nil {
+			b.Bytes += info.Size()
+		}
+	}
+	return b, nil
+}

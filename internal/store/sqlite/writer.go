@@ -1,0 +1,192 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/portable"
+)
+
+const (
+	maxBatch      = 512      // operations in one transaction
+	maxBatchBytes = 16 << 20 // of event bodies in one transaction, so that nobody waits for a very long one
+)
+
+// An operation is one call that waits for the writer.
+type operation struct {
+	ctx      context.Context //nolint:containedctx // the writer must see whether the caller has gone
+	size     int             // bytes that it brings
+	run      func(ctx context.Context, t *tx) error
+	done     chan struct{}
+	err      error
+	panicked any
+}
+
+// tx is what an operation works on. It must reach the lanes through change and its like, which can be undone.
+type tx struct {
+	portable.Querier
+	lanes *lanes
+	now   time.Time
+	wake  bool     // something may be due earlier than was foretold
+	undo  []func() // takes back the changes to lanes, last first
+}
+
+func (t *tx) takeBack() {
+	for _, undo := range slices.Backward(t.undo) {
+		undo()
+	}
+	t.undo = nil
+}
+
+// write has the writer run an operation and waits until it is on the disk. Cancelling ctx has an effect only until the
+// writer takes the operation: from then on it is a matter of milliseconds, and the caller learns how it ended.
+func (s *Store) write(ctx context.Context, doing string, size int, run func(ctx context.Context, t *tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	o := &operation{ctx: ctx, size: size, run: run, done: make(chan struct{})}
+	select {
+	case s.ops <- o:
+	case <-ctx.Done():
+		return fmt.Errorf("%s: %w", doing, ctx.Err())
+	case <-s.closing:
+		return fmt.Errorf("%s: %w", doing, s.closed())
+	}
+	<-o.done
+	if o.panicked != nil {
+		panic(o.panicked)
+	}
+	return s.failure(context.WithoutCancel(ctx), doing, o.err)
+}
+
+// ask is write for an operation with a result.
+func ask[T any](ctx context.Context, s *Store, doing string, run func(ctx context.Context, t *tx) (T, error)) (T, error) {
+	var result T
+	err := s.write(ctx, doing, 0, func(ctx context.Context, t *tx) (err error) {
+		result, err = run(ctx, t)
+		return err
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return result, nil
+}
+
+// The writer is the only one who writes, and the only one who sees the lanes.
+type writer struct {
+	store *Store
+	q     portable.Querier
+	lanes *lanes
+}
+
+func (w *writer) run() {
+	defer close(w.store.stopped)
+	for {
+		select {
+		case first := <-w.store.ops:
+			w.commit(w.gather(first))
+		case <-w.store.closing:
+			return
+		}
+	}
+}
+
+// gather takes whatever waits by now.
+func (w *writer) gather(first *operation) []*operation {
+	batch := []*operation{first}
+	for size := first.size; len(batch) < maxBatch && size < maxBatchBytes; {
+		select {
+		case o := <-w.store.ops:
+			batch = append(batch, o)
+			size += o.size
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit runs a batch in one transaction and answers every caller. An operation that fails takes only itself back; when the
+// transaction fails, all of them have failed.
+func (w *writer) commit(batch []*operation) {
+	ctx := context.Background() // half a batch must not end because one caller left
+	t := &tx{Querier: w.q, lanes: w.lanes}
+	err := w.transaction(ctx, t, batch)
+	if err != nil {
+		t.takeBack()
+		if _, rollback := w.q.ExecContext(ctx, "ROLLBACK"); rollback != nil && !broken(err) {
+			err = errors.Join(err, rollback)
+		}
+		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	w.store.backlog.set(w.lanes.total)
+	for _, o := range batch {
+		if o.err == nil {
+			o.err = err
+		}
+		close(o.done)
+	}
+	if err == nil && t.wake {
+		select {
+		case w.store.wake <- struct{}{}:
+		default: // one is on its way already
+		}
+	}
+}
+
+func (w *writer) transaction(ctx context.Context, t *tx, batch []*operation) error {
+	if _, err := w.q.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	for _, o := range batch {
+		if o.err = o.ctx.Err(); o.err != nil {
+			continue
+		}
+		if err := w.attempt(ctx, t, o); err != nil {
+			return err
+		}
+	}
+	_, err := w.q.ExecContext(ctx, "COMMIT")
+	return err
+}
+
+// attempt runs one operation so that its failure, kept in the operation, leaves no trace. The error that it returns is the
+// transaction's.
+func (w *writer) attempt(ctx context.Context, t *tx, o *operation) error {
+	if _, err := w.q.ExecContext(ctx, "SAVEPOINT operation"); err != nil {
+		return err
+	}
+	own := &tx{Querier: t.Querier, lanes: t.lanes, now: w.store.now()}
+	o.err = runSafely(ctx, own, o)
+	if o.err != nil {
+		own.takeBack()
+		if broken(o.err) {
+			err := o.err
+			o.err = nil // what is reported is that nothing was stored
+			return err
+		}
+		if _, err := w.q.ExecContext(ctx, "ROLLBACK TO operation"); err != nil {
+			return err
+		}
+	} else {
+		t.undo = append(t.undo, own.undo...)
+		t.wake = t.wake || own.wake
+	}
+	_, err := w.q.ExecContext(ctx, "RELEASE operation")
+	return err
+}
+
+// runSafely turns a panic, which only a caller's change function can raise, into that caller's own.
+func runSafely(ctx context.Context, t *tx, o *operation) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.panicked, err = p, errors.New("the operation panicked")
+		}
+	}()
+	return o.run(ctx, t)
+}
