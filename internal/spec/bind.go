@@ -228,6 +228,15 @@ func (b *Bundle) anyHolds(either AnyOf) bool {
 	return false
 }
 
+// BindTo puts the bundle into params of the module's Stripe call, for a Plan or Find that changes them afterwards.
+func (b *Bundle) BindTo(params any) {
+	var addExtra func(key, value string)
+	if p, ok := params.(interface{ AddExtra(key, value string) }); ok {
+		addExtra = p.AddExtra
+	}
+	b.bind(reflect.ValueOf(params), addExtra)
+}
+
 // bind puts the bundle into a params struct; addExtra takes what no typed field can hold.
 func (b *Bundle) bind(params reflect.Value, addExtra func(key, value string)) {
 	for i, f := range b.form.fields {

@@ -204,7 +204,7 @@ func (b *Bundle) visible(f *field) bool {
 func (b *Bundle) holds(c Cond) bool {
 	f := b.form.byName[c.Field]
 	v := b.vals[f.index]
-	if v.state == absent && b.form.update && !f.local {
+	if v.state == absent && b.form.update && !f.local && !f.Input.Required {
 		return true // what Stripe has stored is not known here, so it is Stripe's to judge
 	}
 	return v.state == given && slices.Contains(c.In, v.text) || v.state == faulty

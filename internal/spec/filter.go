@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -188,6 +190,10 @@ func (b *Bundle) judgeFilter(f *field) {
 		seen[side{param, bound}] = true
 	}
 	for i, c := range b.filterConditions(f) {
+		if same := b.form.byName[c.name]; same != nil && b.filled(same) {
+			b.faultAt(f, "["+strconv.Itoa(i)+"]", CodeDuplicate, "limits "+c.name+", and so does "+same.named())
+			continue
+		}
 		switch {
 		case c.keyed:
 			twice(i, c.name+"."+c.key, "")
@@ -232,6 +238,45 @@ func (b *Bundle) SearchQuery(filter string, beside ...string) string {
 		}
 	}
 	return strings.Join(clauses, " AND ")
+}
+
+// Filters says that the filter has a condition on the operand.
+func (b *Bundle) Filters(filter, operand string) bool {
+	return slices.ContainsFunc(b.filterConditions(b.form.byName[filter]), func(c condition) bool { return c.name == operand })
+}
+
+// Meets says that an object, as Stripe wrote it, meets the conditions that the list call would have been sent: those of
+// the filter, and the texts given beside it. It is for objects that come from elsewhere than the list.
+func (b *Bundle) Meets(object []byte, filter string, beside ...string) bool {
+	var has map[string]json.RawMessage
+	if json.Unmarshal(object, &has) != nil {
+		return false
+	}
+	for _, c := range b.filterConditions(b.form.byName[filter]) {
+		if c.dates {
+			var at *int64
+			if json.Unmarshal(has[c.param], &at) != nil || at == nil || !c.bounds.Hold(*at) {
+				return false
+			}
+		} else if textOf(has[c.param]) != c.text {
+			return false
+		}
+	}
+	for _, name := range beside {
+		if b.Has(name) && textOf(has[name]) != b.Text(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// textOf is a text of Stripe's, or the id of the object that was expanded in its place.
+func textOf(raw json.RawMessage) (text string) {
+	var expanded struct{ ID string }
+	if json.Unmarshal(raw, &text) != nil && json.Unmarshal(raw, &expanded) == nil {
+		return expanded.ID
+	}
+	return text
 }
 
 type limit struct {

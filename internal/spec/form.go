@@ -69,6 +69,17 @@ func Hidden(parts ...Part) Part { return flagged(func(d *draft) *bool { return &
 // Implied marks the parts as asked for by a documented row without being rows themselves.
 func Implied(parts ...Part) Part { return flagged(func(d *draft) *bool { return &d.implied }, parts) }
 
+// Refuse keeps the parts in the form and makes any value of theirs an error that says why. Without a value they ask for
+// nothing.
+func Refuse(reason string, parts ...Part) Part {
+	return partFunc(func(d *draft) {
+		outer := d.refused
+		d.refused = reason
+		Fields(parts).addTo(d)
+		d.refused = outer
+	})
+}
+
 func flagged(flag func(*draft) *bool, parts []Part) Part {
 	return partFunc(func(d *draft) {
 		outer := *flag(d)
@@ -103,6 +114,7 @@ type draft struct {
 	section         string
 	when            []AnyOf
 	hidden, implied bool
+	refused         string
 }
 
 // A field of a form, with its place in it.
@@ -118,6 +130,10 @@ type field struct {
 func (d *draft) field(f Field) {
 	in := &f.Input
 	place := &field{object: d.prefix}
+	if d.refused != "" {
+		f = f.Refused(d.refused)
+		f.Input.Required, f.within, f.with = false, false, nil
+	}
 	if !f.local && !f.path {
 		for _, t := range f.to {
 			place.dest = append(place.dest, target{path: t.path, prefix: t.prefix, when: d.conds(t.when)})

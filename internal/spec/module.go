@@ -341,11 +341,7 @@ func (m *Module) Query(b *Bundle) Query {
 func (m *Module) params(b *Bundle) (id string, params any) {
 	v := reflect.New(m.Stripe.params)
 	params = v.Interface()
-	var addExtra func(key, value string)
-	if p, ok := params.(interface{ AddExtra(key, value string) }); ok {
-		addExtra = p.AddExtra
-	}
-	b.bind(v, addExtra)
+	b.BindTo(params)
 	for i, f := range m.form.fields {
 		if !f.path {
 			continue

@@ -1,6 +1,9 @@
 package spec
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A rule judges fields together once each is read. It is a Part: inside an Object its names are relative.
 type rule func(*Bundle)
@@ -60,14 +63,34 @@ func NeedsAny(names ...string) Part {
 
 // Check judges the whole bundle in code, for what no other rule says.
 func Check(check func(*Bundle)) Part {
-	return partFunc(func(d *draft) { d.rules = append(d.rules, check) })
+	return partFunc(func(d *draft) { d.rule(check) })
+}
+
+// rule adds a rule. Inside a When it is judged only if the bundle itself says that the condition holds; what Stripe has
+// stored is Stripe's to judge.
+func (d *draft) rule(judge rule) {
+	when := d.when
+	d.rules = append(d.rules, func(b *Bundle) {
+		if b.states(when) {
+			judge(b)
+		}
+	})
+}
+
+func (b *Bundle) states(when []AnyOf) bool {
+	for _, either := range when {
+		if !slices.ContainsFunc(either, func(c Cond) bool { return b.Has(c.Field) && slices.Contains(c.In, b.Text(c.Field)) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // fieldRule resolves the names when the bundle is judged; a name that no field has is a fault of the declaration.
 func fieldRule(names []string, judge func(*Bundle, []*field)) Part {
 	return partFunc(func(d *draft) {
 		prefix := d.prefix
-		d.rules = append(d.rules, func(b *Bundle) {
+		d.rule(func(b *Bundle) {
 			fields := make([]*field, len(names))
 			for i, name := range names {
 				fields[i] = b.form.byName[prefix+name]
