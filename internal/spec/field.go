@@ -47,8 +47,8 @@ func (o Option) Refused(reason string) Option {
 	return o
 }
 
-// A Lookup says where a form finds the values of a field.
-type Lookup struct {
+// A LookupRef says where a form finds the values of a field.
+type LookupRef struct {
 	Name string   `json:"name"`           // of GET /v1/lookups/{lookup}
 	By   []string `json:"by,omitempty"`   // inputs that narrow it
 	Only string   `json:"only,omitempty"` // which objects make sense here, for people
@@ -56,28 +56,28 @@ type Lookup struct {
 
 // An Input describes one field to whoever shows or checks the form: the manifest, OpenAPI, the Make export.
 type Input struct {
-	Name        string    `json:"name"` // path in the bundle
-	Label       string    `json:"label"`
-	Type        Kind      `json:"type"`
-	Required    bool      `json:"required"` // whenever the field is visible
-	Help        string    `json:"help,omitempty"`
-	Section     string    `json:"section,omitempty"`
-	Options     []Option  `json:"options,omitempty"`
-	Open        bool      `json:"open,omitempty"` // other values than the options pass too
-	Min         *int64    `json:"min,omitempty"`
-	Max         *int64    `json:"max,omitempty"`
-	MinLength   int       `json:"min_length,omitempty"` // characters
-	MaxLength   int       `json:"max_length,omitempty"`
-	MaxItems    int       `json:"max_items,omitempty"`
-	Pattern     string    `json:"pattern,omitempty"`
-	Default     any       `json:"default,omitempty"`
-	Clearable   bool      `json:"clearable,omitempty"` // null (and [] for lists) empties it at Stripe
-	Lookup      *Lookup   `json:"lookup,omitempty"`
-	VisibleWhen []AnyOf   `json:"visible_when,omitempty"` // all must hold
-	Items       []Input   `json:"items,omitempty"`
-	Hidden      bool      `json:"-"` // accepted, but not part of the documented form
-	Implied     bool      `json:"-"` // not a documented row, but asked for by one
-	conditions  []operand `json:"-"` // of a filter
+	Name        string     `json:"name"` // path in the bundle
+	Label       string     `json:"label"`
+	Type        Kind       `json:"type"`
+	Required    bool       `json:"required"` // whenever the field is visible
+	Help        string     `json:"help,omitempty"`
+	Section     string     `json:"section,omitempty"`
+	Options     []Option   `json:"options,omitempty"`
+	Open        bool       `json:"open,omitempty"` // other values than the options pass too
+	Min         *int64     `json:"min,omitempty"`
+	Max         *int64     `json:"max,omitempty"`
+	MinLength   int        `json:"min_length,omitempty"` // characters
+	MaxLength   int        `json:"max_length,omitempty"`
+	MaxItems    int        `json:"max_items,omitempty"`
+	Pattern     string     `json:"pattern,omitempty"`
+	Default     any        `json:"default,omitempty"`
+	Clearable   bool       `json:"clearable,omitempty"` // null (and [] for lists) empties it at Stripe
+	Lookup      *LookupRef `json:"lookup,omitempty"`
+	VisibleWhen []AnyOf    `json:"visible_when,omitempty"` // all must hold
+	Items       []Input    `json:"items,omitempty"`
+	Hidden      bool       `json:"-"` // accepted, but not part of the documented form
+	Implied     bool       `json:"-"` // not a documented row, but asked for by one
+	conditions  []operand  `json:"-"` // of a filter
 }
 
 // A Cond holds while the field has one of the values.
@@ -316,7 +316,7 @@ func (f Field) Checked(check func(string) string) Field {
 
 // Lookup names where a form finds values for the field, and the inputs that narrow it.
 func (f Field) Lookup(name string, by ...string) Field {
-	f.Input.Lookup = &Lookup{Name: name, By: by}
+	f.Input.Lookup = &LookupRef{Name: name, By: by}
 	return f
 }
 
