@@ -235,7 +235,7 @@ func (q *request) update(kind string) ([]byte, *apiError) {
 	if o == nil {
 		return q.sampled(kind)
 	}
-	c := &change{request: q, kind: o.kind, old: o.fields, fields: clone(o.fields), hidden: o.extras}
+	c := &change{request: q, kind: o.kind, old: o.fields, fields: clone(o.fields), hidden: o.extrasOnly()}
 	q.space.assign(q.server.spec.schema(kind), c.fields, q.params)
 	c.emit(eventName(o.kind) + ".updated")
 	if e := c.onUpdate(); e != nil {
@@ -259,7 +259,7 @@ func (q *request) act(kind, action string) ([]byte, *apiError) {
 	if o == nil {
 		return q.sampled(kind)
 	}
-	c := &change{request: q, kind: o.kind, old: o.fields, fields: clone(o.fields), hidden: o.extras}
+	c := &change{request: q, kind: o.kind, old: o.fields, fields: clone(o.fields), hidden: o.extrasOnly()}
 	modelled, e := c.onAction(action)
 	if e != nil {
 		return nil, e
@@ -272,7 +272,6 @@ func (q *request) act(kind, action string) ([]byte, *apiError) {
 
 // commit stores the change, makes its events, and answers with the object.
 func (c *change) commit() ([]byte, *apiError) {
-	c.hidden.raw = nil
 	o := c.space.insert(c.kind, c.fields, c.hidden)
 	for _, typ := range c.events {
 		c.space.event(typ, o.fields, changed(c.old, o.fields), c.request)

@@ -202,6 +202,9 @@ func (d *description) fresh(kind string, sp *space, now int64) map[string]any {
 	}
 	if id, ok := fields["id"].(string); ok {
 		prefix := id[:strings.LastIndexByte(id, '_')+1]
+		if strings.HasPrefix(id[len(prefix):], "1") {
+			prefix += "1" // Stripe's longer ids begin so
+		}
 		fields["id"] = newID(prefix, max(8, len(id)-len(prefix)))
 	}
 	if _, ok := fields["livemode"]; ok {
