@@ -92,10 +92,10 @@ func New(cfg Config) (*Client, error) {
 		budget: cfg.Budget,
 		http:   client,
 		stripe: stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
-			URL:               stripe.String(base.String()),
+			URL:               new(base.String()),
 			HTTPClient:        client,
-			MaxNetworkRetries: stripe.Int64(0),
-			EnableTelemetry:   stripe.Bool(false),
+			MaxNetworkRetries: new(int64(0)),
+			EnableTelemetry:   new(false),
 			LeveledLogger:     &stripe.LeveledLogger{Level: stripe.LevelNull},
 		}),
 	}, nil

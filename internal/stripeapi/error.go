@@ -26,7 +26,7 @@ const (
 const statusCanceled = 499
 
 // ErrKeyRefused is what an [Error] is when Stripe does not take the key.
-var ErrKeyRefused = errors.New("Stripe refuses the API key")
+var ErrKeyRefused = errors.New("the API key is refused by Stripe")
 
 // An Error is a call that failed, in the words and with the status that the caller is answered with. Nothing in it is
 // secret: Stripe's own errors hold client secrets and are never wrapped.
@@ -73,7 +73,7 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Is makes a refused key [ErrKeyRefused].
 func (e *Error) Is(target error) bool {
-	return target == ErrKeyRefused && e.ErrorType == InvalidAccessTokenError //nolint:errorlint // this is what errors.Is calls
+	return target == ErrKeyRefused && e.ErrorType == InvalidAccessTokenError
 }
 
 // after says which steps of an action were done before this one failed.

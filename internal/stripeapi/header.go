@@ -29,6 +29,8 @@ func headerFault(name, value string) string {
 		return "must be at most 255 characters long"
 	case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }):
 		return "must consist of printable ASCII characters"
+	case value != strings.TrimSpace(value):
+		return "must not begin or end with a space" // stripe-go would take a key of spaces for none
 	}
 	return ""
 }
@@ -53,13 +55,13 @@ func dropped(name string) bool {
 	return false
 }
 
-// headerName gives the canonical form of a name, or nothing if it is not a token of RFC 9110.
+// tokens are the characters of a header's name, by RFC 9110.
+const tokens = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// headerName gives the canonical form of a name, or nothing if it is none.
 func headerName(name string) string {
-	const marks = "!#$%&'*+-.^_`|~"
-	for _, r := range name {
-		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(marks, r)) {
-			return ""
-		}
+	if strings.Trim(name, tokens) != "" {
+		return ""
 	}
 	return textproto.CanonicalMIMEHeaderKey(name)
 }

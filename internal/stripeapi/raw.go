@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/stripe/stripe-go/v79"
@@ -214,9 +215,9 @@ func bracketForm(object []byte) (values form.Values, reason string) {
 				values.Add(form.FormatKey(path), "")
 			}
 			for i := 0; dec.More() && !tooDeep; i++ {
-				key := fmt.Sprint(i)
+				key := strconv.Itoa(i)
 				if token == '{' {
-					name, _ := dec.Token() //nolint:errcheck // the object is valid
+					name, _ := dec.Token()
 					key = fmt.Sprint(name)
 				}
 				walk(append(slices.Clip(path), key))

@@ -394,8 +394,7 @@ func noSecrets(t *testing.T, err error) {
 			}
 		}
 	}
-	var wrapped *stripe.Error
-	if errors.As(err, &wrapped) {
+	if _, ok := errors.AsType[*stripe.Error](err); ok {
 		t.Error("the error wraps a *stripe.Error")
 	}
 }

@@ -62,7 +62,7 @@ type transport struct {
 // body: stripe-go would put an unknown body into its errors, and client secrets with it.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if req.Body != nil {
-		defer req.Body.Close() //nolint:errcheck // each try reads a copy of its own; closing the original cannot matter
+		defer req.Body.Close()
 	}
 	x, ok := req.Context().Value(exchangeKey{}).(*exchange)
 	if !ok {
@@ -133,7 +133,7 @@ func (t *transport) try(req *http.Request) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer res.Body.Close() //nolint:errcheck // the body is read to its end, or given up
+	defer res.Body.Close()
 	var body bytes.Buffer
 	if 0 < res.ContentLength && res.ContentLength <= maxBody {
 		body.Grow(int(res.ContentLength) + bytes.MinRead)
