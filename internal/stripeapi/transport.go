@@ -148,7 +148,7 @@ func (t *transport) try(req *http.Request) (*answer, error) {
 }
 
 // again says whether another try could do better, and after what delay.
-// See https://docs.stripe.com/error-low-level#network-failures and #should-retry.
+// See https://docs.stripe.com/error-low-level.
 func (t *transport) again(req *http.Request, try int, a *answer, err error) (time.Duration, bool) {
 	delay := firstDelay << (try - 1)
 	delay = delay/2 + rand.N(delay/2) //nolint:gosec // jitter is no secret
