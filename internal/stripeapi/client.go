@@ -33,7 +33,7 @@ import (
 	"stripe-connector/internal/spec"
 )
 
-// Config says how a [Client] reaches Stripe. Its zero value reaches Stripe itself.
+// Config says how a [Client] reaches Stripe. Only Now must be set.
 type Config struct {
 	BaseURL   string            // scheme and host alone; empty: https://api.stripe.com
 	RateTest  float64           // calls a second and connection with test keys, 25 if 0; rate.Inf does not pace
@@ -41,7 +41,7 @@ type Config struct {
 	Budget    time.Duration     // bounds a whole Run, Search or Raw, retries included; 0: the context alone does
 	UserAgent string            // empty: stripe-connector
 	Transport http.RoundTripper // makes the single try; nil: one tuned for many calls to one host
-	Now       func() time.Time  // required
+	Now       func() time.Time  // the clock that paces and reads Retry-After
 	Log       zerolog.Logger    // told about second tries; gets no path, query, body or key
 }
 
