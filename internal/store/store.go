@@ -12,7 +12,8 @@
 //   - A method that returns nil has made its change durable. A cancelled context may leave the outcome open, never halved.
 //   - Times are stored to the microsecond, in UTC. What the event line schedules is measured on the store's own clock, so
 //     callers hand in durations, not moments.
-//   - Returned values belong to the caller, except bodies and sealed bytes, which nobody may change.
+//   - Returned values belong to the caller, except what is shared behind them, which nobody may change: bodies, sealed bytes,
+//     and what Work points to.
 package store
 
 import (
@@ -383,7 +384,7 @@ type Delivery struct {
 	Attempts   int       // tries in all
 	Tries      int       // tries since the schedule last began
 	LastStatus int       // HTTP status of the last try; 0: none or no answer
-	NextAt     time.Time // of a pending one: when it is due, or the end of the lease while it is out; else zero
+	NextAt     time.Time // of a pending one: when it is due, or while it is out perhaps the end of its lease; else zero
 	Created    time.Time
 }
 
