@@ -11,7 +11,7 @@ import (
 	"fmt"
 )
 
-//go:generate go run ./gen data
+//go:generate go run ./gen
 
 //go:embed data/*.json
 var data embed.FS

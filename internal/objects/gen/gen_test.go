@@ -103,6 +103,9 @@ func TestDescribe(t *testing.T) {
 				{Name: "d", Label: "D", Type: objects.Text},
 			}},
 		},
+		"several shapes, one of them open": {
+			"options", &spec.Schema{AnyOf: []*spec.Schema{ref("small"), object(nil)}}, objects.Field{Type: objects.Collection},
+		},
 		"list": {"cards", listOf(ref("card")), objects.Field{Type: objects.Collection, Fields: fields{
 			{Name: "object", Label: "Object", Type: objects.Text, Enum: []string{"list"}},
 			{Name: "data", Label: "Data", Type: objects.Array, Item: &objects.Field{Type: objects.Collection, Fields: fields{
@@ -151,7 +154,7 @@ func TestDepth(t *testing.T) {
 func TestFilesAreFresh(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	if err := generate(folder); err != nil {
+	if err := generate(t.Context(), folder); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(read(t, "../data"), read(t, folder)); diff != "" {

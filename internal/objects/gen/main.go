@@ -1,9 +1,10 @@
-// Gen writes the descriptions of package objects into a folder: one file for each type of object, made of Stripe's
+// Gen writes the descriptions of package objects into its folder data: one file for each type of object, made of Stripe's
 // OpenAPI document and of what stripe-mock's stub server answers.
 package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -35,13 +36,13 @@ var outputs = []struct{ name, method, path string }{
 
 func main() {
 	os.Stdout = nil // the stub server prints every request there
-	if err := generate(os.Args[1]); err != nil {
+	if err := generate(context.Background(), "data"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func generate(folder string) error {
+func generate(ctx context.Context, folder string) error {
 	doc, err := server.LoadSpec(embedded.OpenAPISpec, "")
 	if err != nil {
 		return fmt.Errorf("reading Stripe's OpenAPI document: %w", err)
@@ -60,12 +61,12 @@ func generate(folder string) error {
 		if err != nil {
 			return err
 		}
-		sample, err := samples.sample(out.method, out.path)
+		sample, err := samples.sample(ctx, out.method, out.path)
 		if err != nil {
 			return err
 		}
 		if out.name == "event" {
-			if err := samples.tellOfCustomer(sample); err != nil {
+			if err := samples.tellOfCustomer(ctx, sample); err != nil {
 				return err
 			}
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -22,7 +23,7 @@ type sampler struct {
 
 // sample answers the object that the call is answered with, or the first of a list. An id in braces stands for that of
 // the fixture with that name.
-func (s sampler) sample(method, path string) (map[string]any, error) {
+func (s sampler) sample(ctx context.Context, method, path string) (map[string]any, error) {
 	for before, rest, ok := strings.Cut(path, "{"); ok; before, rest, ok = strings.Cut(path, "{") {
 		name, after, _ := strings.Cut(rest, "}")
 		fixture, _ := s.fixtures.Resources[spec.ResourceID(name)].(map[string]any)
@@ -32,7 +33,7 @@ func (s sampler) sample(method, path string) (map[string]any, error) {
 		}
 		path = before + id + after
 	}
-	r := httptest.NewRequest(method, path, http.NoBody)
+	r := httptest.NewRequestWithContext(ctx, method, path, http.NoBody)
 	r.Header.Set("Authorization", "Bearer sk_test_123")
 	w := httptest.NewRecorder()
 	s.stub.HandleRequest(w, r)
@@ -57,8 +58,8 @@ func (s sampler) sample(method, path string) (map[string]any, error) {
 }
 
 // tellOfCustomer makes the sample of an event, which tells of an obsolete object, one of a new customer.
-func (s sampler) tellOfCustomer(event map[string]any) error {
-	customer, err := s.sample(http.MethodGet, "/v1/customers/{customer}")
+func (s sampler) tellOfCustomer(ctx context.Context, event map[string]any) error {
+	customer, err := s.sample(ctx, http.MethodGet, "/v1/customers/{customer}")
 	if err != nil {
 		return err
 	}
