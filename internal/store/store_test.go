@@ -24,7 +24,7 @@ func TestNewID(t *testing.T) {
 		}
 		before = id
 		seen[id] = true
-		if same := store.NewID(store.PrefixConnection, now); same[:15] != id[:15] || same == id {
+		if same := store.NewID(store.PrefixConnection, now); same[:14] != id[:14] || same == id {
 			t.Fatalf("got %s and %s for one time, want the same beginning and another end", id, same)
 		}
 	}
