@@ -169,7 +169,9 @@ func TestDeliverFollowsNoRedirect(t *testing.T) {
 	t.Parallel()
 	var followed atomic.Bool
 	mux := http.NewServeMux()
-	mux.HandleFunc("/hook", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) })
+	mux.HandleFunc("/hook", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	})
 	mux.HandleFunc("/elsewhere", func(http.ResponseWriter, *http.Request) { followed.Store(true) })
 	subscriber := httptest.NewServer(mux)
 	t.Cleanup(subscriber.Close)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -232,4 +233,35 @@ func (s *subscriber) ids() []string {
 	}
 	slices.Sort(ids)
 	return ids
+}
+
+// waitFor returns the deliveries of a webhook in a state as soon as there are n. The store tells nobody when an outcome
+// is committed, so this looks again and again.
+func (l *line) waitFor(webhook string, state store.DeliveryState, n int) []store.Delivery {
+	l.t.Helper()
+	for {
+		list, err := l.store.Deliveries(l.t.Context(), workspace, store.DeliveryFilter{Webhook: webhook, State: state}, store.Page{})
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if len(list.Data) >= n {
+			return list.Data
+		}
+		runtime.Gosched()
+	}
+}
+
+// waitForJob returns a job that has ended.
+func (l *line) waitForJob(id string) Job {
+	l.t.Helper()
+	for {
+		job, err := l.service.Job(workspace, id)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		if job.State != JobRunning {
+			return job
+		}
+		runtime.Gosched()
+	}
 }
