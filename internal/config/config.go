@@ -1,240 +1,180 @@
-// Package config is everything that can be set from outside: one struct, read once from the environment at the start and
-// handed on by value.
+// Package config reads the service's settings from the environment, once: one struct, every variable prefixed with
+// CONNECTOR_, every fault reported at the same time, and no value ever repeated in a message, since a secret may stand in
+// the wrong variable.
+//
+//	config.go   the struct, Load, and what goes together
+//	kinds.go    the kinds of settings that need reading of their own
+//	table.go    the table of variables, for `stripe-connector config` and the README
 package config
 
 import (
-	"encoding/base64"
+	"encoding"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
 	"os"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
-	"github.com/rs/zerolog"
 )
 
 // Prefix begins the name of every variable.
 const Prefix = "CONNECTOR"
 
-// Config is the configuration of the service. The tags are its documentation: Table prints them.
+// Config is everything that can be set. Pass it by value.
 type Config struct {
-	Listen              string        `env:"LISTEN" default:":8080" desc:"address to listen on"`
-	PublicURL           string        `env:"PUBLIC_URL" desc:"base URL at which Stripe reaches the service; without it no webhook can be attached"`
-	DatabaseURL         Secret        `env:"DATABASE_URL" default:"sqlite:data/connector.db" desc:"sqlite:PATH or postgres://…"`
-	SecretKeys          Keys          `env:"SECRET_KEYS" desc:"id:base64 of 32 bytes, comma-separated; the first seals, all open. Empty with SQLite: generated once beside the database file"`
-	AdminToken          Secret        `env:"ADMIN_TOKEN" desc:"first admin token; empty: one is made and printed once"`
-	StripeAPIBase       string        `env:"STRIPE_API_BASE" default:"https://api.stripe.com" desc:"scheme and host of Stripe, or of a stand-in"`
-	StripeRateTest      float64       `env:"STRIPE_RATE_TEST" default:"25" desc:"calls to Stripe per second and connection with test keys"`
-	StripeRateLive      float64       `env:"STRIPE_RATE_LIVE" default:"100" desc:"the same with live keys"`
-	RequestTimeout      time.Duration `env:"REQUEST_TIMEOUT" default:"35s" desc:"budget of one module call, retries included"`
-	MaxLimit            int           `env:"MAX_LIMIT" default:"1000" desc:"ceiling of a search's limit"`
-	AllowPrivateTargets bool          `env:"ALLOW_PRIVATE_TARGETS" default:"false" desc:"let webhooks target http and private addresses (development)"`
-	DeliveryTimeout     time.Duration `env:"DELIVERY_TIMEOUT" default:"30s" desc:"one delivery attempt, to the last byte of the answer"`
-	RetrySchedule       Schedule      `env:"RETRY_SCHEDULE" default:"5s,30s,2m,10m,30m,1h,2h,4h,4h,4h,4h,4h,4h,4h,4h,4h,4h,4h,4h,4h,4h,4h,4h,4h" desc:"waits between the attempts of a delivery, comma-separated"`
-	CatchupInterval     time.Duration `env:"CATCHUP_INTERVAL" default:"5m" desc:"how often Stripe's event list is compared with what arrived"`
-	Retention           time.Duration `env:"RETENTION" default:"720h" desc:"how long delivered events are kept"`
-	LogLevel            zerolog.Level `env:"LOG_LEVEL" default:"info" desc:"trace, debug, info, warn, error or disabled"`
-	LogFormat           string        `env:"LOG_FORMAT" default:"json" desc:"json, or console for people"`
+	Listen              string        `split_words:"true" default:":8080" desc:"Address to listen on."`
+	PublicURL           string        `split_words:"true" desc:"Base URL at which Stripe reaches the service. Without it no webhook can be attached."`
+	DatabaseURL         Secret        `split_words:"true" default:"sqlite:data/connector.db" desc:"Where the data is kept: sqlite:FILE or postgres://…"`
+	SecretKeys          Keys          `split_words:"true" desc:"Keys that seal secrets at rest, as ID:BASE64 of 32 bytes, separated by commas. The first one seals, all of them open. With SQLite, one is generated beside the database file if this is empty; PostgreSQL needs it."`
+	AdminToken          Secret        `split_words:"true" desc:"The first admin token, of 24 characters or more. If empty, one is generated and printed at the first start."`
+	StripeAPIBase       string        `split_words:"true" default:"https://api.stripe.com" desc:"Base URL of Stripe's API, to use another one such as the sandbox."`
+	StripeRateTest      int           `split_words:"true" default:"25" desc:"Calls per second and connection with test keys."`
+	StripeRateLive      int           `split_words:"true" default:"100" desc:"Calls per second and connection with live keys."`
+	RequestTimeout      time.Duration `split_words:"true" default:"35s" desc:"Time for one module call, retries included."`
+	MaxLimit            int           `split_words:"true" default:"1000" desc:"The highest limit that a search may ask for."`
+	AllowPrivateTargets bool          `split_words:"true" default:"false" desc:"Let webhooks target http URLs and private addresses. For development only."`
+	DeliveryTimeout     time.Duration `split_words:"true" default:"30s" desc:"Time for one attempt to deliver an event."`
+	RetrySchedule       Waits         `split_words:"true" default:"5s,30s,2m,10m,30m,1h,2h,4h*17" desc:"Waits between attempts to deliver, separated by commas; 4h*17 is seventeen times 4h. After the last one a delivery is dead."`
+	CatchupInterval     time.Duration `split_words:"true" default:"5m" desc:"How often Stripe's list of events is compared with what was received."`
+	Retention           time.Duration `split_words:"true" default:"720h" desc:"How long delivered events are kept."`
+	LogLevel            string        `split_words:"true" default:"info" desc:"One of trace, debug, info, warn, error."`
+	LogFormat           string        `split_words:"true" default:"json" desc:"json, or console for people."`
 }
 
-// A Secret prints as stars wherever it is printed.
-type Secret string
-
-const stars = "*****"
-
-// String keeps the secret.
-func (s Secret) String() string { return stars }
-
-// GoString keeps the secret.
-func (s Secret) GoString() string { return stars }
-
-// MarshalText keeps the secret from JSON and from zerolog.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(stars), nil }
-
-// Reveal is the secret itself.
-func (s Secret) Reveal() string { return string(s) }
-
-// A Key seals secrets at rest.
-type Key struct {
-	ID    string
-	Bytes [32]byte
-}
-
-// String names the key and keeps it.
-func (k Key) String() string { return k.ID + ":" + stars }
-
-// GoString names the key and keeps it.
-func (k Key) GoString() string { return k.String() }
-
-// Keys are the keys of the ring; the first seals.
-type Keys []Key
-
-// keyIDMax is the longest id of a key, in characters.
-const keyIDMax = 32
-
-// ParseKeys reads "id:base64,id:base64". Its errors never hold the text.
-func ParseKeys(text string) (Keys, error) {
-	var keys Keys
-	for i, entry := range strings.Split(text, ",") {
-		id, encoded, ok := strings.Cut(strings.TrimSpace(entry), ":")
-		raw, err := base64.StdEncoding.DecodeString(encoded)
-		switch {
-		case !ok || id == "" || len(id) > keyIDMax || strings.Trim(id, idLetters) != "":
-			return nil, fmt.Errorf("entry %d must be id:base64, with an id of at most %d letters, digits, _ and -", i+1, keyIDMax)
-		case err != nil || len(raw) != 32:
-			return nil, fmt.Errorf("entry %d must have 32 bytes in base64", i+1)
-		}
-		for _, k := range keys {
-			if k.ID == id {
-				return nil, fmt.Errorf("entry %d has the id of an earlier one", i+1)
-			}
-		}
-		keys = append(keys, Key{ID: id, Bytes: [32]byte(raw)})
-	}
-	return keys, nil
-}
-
-const idLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-
-// Decode is envconfig's.
-func (k *Keys) Decode(text string) (err error) {
-	*k, err = ParseKeys(text)
-	return err
-}
-
-// A Schedule is the waits between the attempts of a delivery.
-type Schedule []time.Duration
-
-// Decode is envconfig's.
-func (s *Schedule) Decode(text string) error {
-	var waits Schedule
-	for entry := range strings.SplitSeq(text, ",") {
-		d, err := time.ParseDuration(strings.TrimSpace(entry))
-		if err != nil || d < 0 {
-			return errors.New("must be waits such as 30s or 2h, comma-separated")
-		}
-		waits = append(waits, d)
-	}
-	*s = waits
-	return nil
-}
-
-// Load reads the environment. The error names every variable that is wrong, and no value, since that could be secret.
+// Load reads the environment of the process. The error lists everything that is wrong, one line each.
 func Load() (Config, error) {
 	var c Config
-	var faults []error
-	unreadable := map[string]bool{}
-	v := reflect.ValueOf(&c).Elem()
-	for i, at := range Variables() {
-		if err := at.read(v.Field(i)); err != nil {
-			unreadable[at.Name] = true
-			faults = append(faults, fmt.Errorf("%s %w", at.Name, err))
+	faults := make(map[string]string)
+	all := reflect.ValueOf(&c).Elem()
+	for i := range all.NumField() {
+		// envconfig stops at the first fault, so it gets the fields one by one.
+		field := all.Type().Field(i)
+		one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
+		if err := envconfig.Process(Prefix, one.Interface()); err != nil {
+			faults[field.Name] = explain(field, err)
+			continue
+		}
+		all.Field(i).Set(one.Elem().Field(0))
+	}
+	c.PublicURL, c.StripeAPIBase = strings.TrimRight(c.PublicURL, "/"), strings.TrimRight(c.StripeAPIBase, "/")
+	for _, rule := range c.rules() {
+		if _, known := faults[rule.field]; !known && !rule.holds {
+			faults[rule.field] = rule.message
 		}
 	}
-	for name, problem := range c.judge {
-		if !unreadable[name] {
-			faults = append(faults, fmt.Errorf("%s must be %s", name, problem))
+	var errs []error
+	for i := range all.NumField() { // in the order of the struct
+		field := all.Type().Field(i)
+		if message, found := faults[field.Name]; found {
+			errs = append(errs, fmt.Errorf("%s %s", variable(field), message))
 		}
 	}
-	return c, errors.Join(faults...)
+	return c, errors.Join(errs...)
 }
 
-// A Variable is one environment variable that the service reads.
-type Variable struct {
-	Name, Default, Meaning string
-
-	field reflect.StructField
-}
-
-// Variables lists all of them in the order of Config.
-func Variables() []Variable {
-	t := reflect.TypeFor[Config]()
-	list := make([]Variable, t.NumField())
-	for i := range list {
-		f := t.Field(i)
-		list[i] = Variable{Name: Prefix + "_" + f.Tag.Get("env"), Default: f.Tag.Get("default"), Meaning: f.Tag.Get("desc"), field: f}
+// explain words a fault without the value, which envconfig's own message would hold.
+func explain(field reflect.StructField, err error) string {
+	var parse *envconfig.ParseError // does not unwrap
+	var own fault
+	if errors.As(err, &parse) && errors.As(parse.Err, &own) {
+		return own.Error()
 	}
-	return list
-}
-
-// read hands one variable to envconfig, which by itself would stop at the first fault and repeat the value in its
-// error. An empty variable counts as unset, as people mean it in compose files.
-func (v Variable) read(into reflect.Value) error {
-	name := v.Name
-	if os.Getenv(name) == "" {
-		name = Prefix + "_UNSET"
-	}
-	one := reflect.New(reflect.StructOf([]reflect.StructField{{
-		Name: v.field.Name, Type: v.field.Type, Tag: reflect.StructTag(fmt.Sprintf("envconfig:%q default:%q", name, v.Default)),
-	}}))
-	err := envconfig.Process("", one.Interface())
-	into.Set(one.Elem().Field(0))
-	var wrong *envconfig.ParseError
 	switch {
-	case !errors.As(err, &wrong):
-		return err
-	case v.field.Type == reflect.TypeFor[time.Duration]():
-		return errors.New("must be a duration such as 30s or 5m")
-	case v.field.Type == reflect.TypeFor[zerolog.Level]():
-		return errors.New("must be trace, debug, info, warn, error or disabled")
-	case v.field.Type.Kind() == reflect.Bool:
-		return errors.New("must be true or false")
-	case v.field.Type.Kind() == reflect.Int, v.field.Type.Kind() == reflect.Float64:
-		return errors.New("must be a number")
+	case field.Type == reflect.TypeFor[time.Duration]():
+		return "must be a duration such as 30s, 5m or 720h"
+	case field.Type.Kind() == reflect.Int:
+		return "must be a whole number"
+	case field.Type.Kind() == reflect.Bool:
+		return "must be true or false"
+	default:
+		return "cannot be read"
 	}
-	return wrong.Err
 }
 
-// judge yields what is wrong with well-formed values: the variable, and what it must be.
-func (c *Config) judge(yield func(name, problem string) bool) {
-	more := true
-	must := func(ok bool, name, what string) {
-		if !ok && more {
-			more = yield(Prefix+"_"+name, what)
+type rule struct {
+	field   string
+	holds   bool
+	message string
+}
+
+func (c *Config) rules() []rule {
+	const positive = "must be more than 0"
+	_, sqlite := c.SQLite()
+	return []rule{
+		{"Listen", isAddress(c.Listen), "must be an address such as :8080 or 127.0.0.1:8080"},
+		{"PublicURL", c.PublicURL == "" || isBaseURL(c.PublicURL), "must be an absolute http or https URL without user, query or fragment"},
+		{"DatabaseURL", sqlite || c.isPostgres(), "must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE"},
+		{"SecretKeys", len(c.SecretKeys) > 0 || !c.isPostgres(), "must be set when the database is PostgreSQL"},
+		{"AdminToken", c.AdminToken.IsZero() || isToken(c.AdminToken.Reveal()), "must be 24 to 255 visible ASCII characters"},
+		{"StripeAPIBase", isBaseURL(c.StripeAPIBase), "must be an absolute http or https URL without user, query or fragment"},
+		{"StripeRateTest", c.StripeRateTest > 0, positive},
+		{"StripeRateLive", c.StripeRateLive > 0, positive},
+		{"RequestTimeout", c.RequestTimeout > 0, positive},
+		{"MaxLimit", c.MaxLimit > 0, positive},
+		{"DeliveryTimeout", c.DeliveryTimeout > 0, positive},
+		{"CatchupInterval", c.CatchupInterval >= time.Second, "must be at least 1s"},
+		{"Retention", c.Retention > 0, positive},
+		{"LogLevel", slices.Contains([]string{"trace", "debug", "info", "warn", "error"}, c.LogLevel), "must be trace, debug, info, warn or error"},
+		{"LogFormat", slices.Contains([]string{"json", "console"}, c.LogFormat), "must be json or console"},
+	}
+}
+
+// SQLite returns the path of the database file, if the database is SQLite.
+func (c *Config) SQLite() (path string, ok bool) {
+	path, ok = strings.CutPrefix(c.DatabaseURL.Reveal(), "sqlite:")
+	return path, ok && path != "" && !strings.HasPrefix(path, "//")
+}
+
+func (c *Config) isPostgres() bool {
+	u, err := url.Parse(c.DatabaseURL.Reveal())
+	return err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") && (u.Host != "" || u.Query().Has("host"))
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	n, err := strconv.Atoi(port)
+	return err == nil && n >= 0 && n <= 65535
+}
+
+func isBaseURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Hostname() != "" &&
+		u.User == nil && !strings.ContainsAny(s, "?#")
+}
+
+func isToken(s string) bool {
+	return len(s) >= 24 && len(s) <= 255 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// Unknown returns the variables of the environment that have the prefix and no meaning, which are likely misspelt.
+func Unknown() []string {
+	known := make(map[string]bool)
+	for field := range reflect.TypeFor[Config]().Fields() {
+		known[variable(field)] = true
+	}
+	var unknown []string
+	for _, entry := range os.Environ() {
+		name, _, _ := strings.Cut(entry, "=")
+		if strings.HasPrefix(name, Prefix+"_") && !known[name] {
+			unknown = append(unknown, name)
 		}
 	}
-	database := c.DatabaseURL.Reveal()
-	_, port, err := net.SplitHostPort(c.Listen)
-	must(err == nil && port != "", "LISTEN", "host:port or :port")
-	must(c.PublicURL == "" || isBase(c.PublicURL), "PUBLIC_URL", "an http or https URL without query")
-	must(isBase(c.StripeAPIBase), "STRIPE_API_BASE", "an http or https URL without query")
-	scheme, rest, _ := strings.Cut(database, ":")
-	must(rest != "" && (scheme == "sqlite" || scheme == "postgres" || scheme == "postgresql"), "DATABASE_URL", "sqlite:PATH or postgres://…")
-	must(strings.HasPrefix(database, "sqlite:") || len(c.SecretKeys) > 0, "SECRET_KEYS", "set with PostgreSQL: all replicas need the same keys")
-	must(c.AdminToken == "" || strings.HasPrefix(c.AdminToken.Reveal(), "sc_") && len(c.AdminToken) >= adminTokenMin, "ADMIN_TOKEN",
-		fmt.Sprintf("sc_ and more, at least %d characters in all", adminTokenMin))
-	must(c.StripeRateTest > 0, "STRIPE_RATE_TEST", "more than 0")
-	must(c.StripeRateLive > 0, "STRIPE_RATE_LIVE", "more than 0")
-	must(c.RequestTimeout > 0, "REQUEST_TIMEOUT", "more than 0")
-	must(c.DeliveryTimeout > 0, "DELIVERY_TIMEOUT", "more than 0")
-	must(c.CatchupInterval > 0, "CATCHUP_INTERVAL", "more than 0")
-	must(c.Retention > 0, "RETENTION", "more than 0")
-	must(c.MaxLimit > 0, "MAX_LIMIT", "at least 1")
-	must(c.LogFormat == "json" || c.LogFormat == "console", "LOG_FORMAT", "json or console")
+	slices.Sort(unknown)
+	return unknown
 }
 
-// adminTokenMin keeps out tokens that can be guessed, in characters.
-const adminTokenMin = 24
-
-func isBase(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
-}
-
-// Table is the list of variables in Markdown.
-func Table() string {
-	var b strings.Builder
-	b.WriteString("| variable | default | meaning |\n| --- | --- | --- |\n")
-	for _, v := range Variables() {
-		value := "–"
-		if v.Default != "" {
-			value = "`" + v.Default + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, value, v.Meaning)
-	}
-	return b.String()
-}
+var (
+	_ envconfig.Decoder      = (*Secret)(nil)
+	_ envconfig.Decoder      = (*Keys)(nil)
+	_ envconfig.Decoder      = (*Waits)(nil)
+	_ encoding.TextMarshaler = Secret{}
+)
