@@ -144,12 +144,8 @@ func ID(name, label string) Field {
 	return f
 }
 
-// PathID is the id of the object that the module is about. It goes into the URL and is always required.
-func PathID(name, label string) Field {
-	f := newField(KindID, name, label).Required().PathSafe()
-	f.path = true
-	return f
-}
+// PathID is the id of the object that the module is about.
+func PathID(name, label string) Field { return newField(KindID, name, label).InPath() }
 
 // Email is an email address.
 func Email(name, label string) Field {
@@ -306,6 +302,13 @@ const idPattern = `^[A-Za-z0-9_-]{1,255}$`
 // PathSafe restricts an id to what may stand in a URL path.
 func (f Field) PathSafe() Field {
 	return f.Matching(idPattern, "must be an id of letters, digits, _ and -, at most 255 of them")
+}
+
+// InPath puts an id into the URL, where it is always required.
+func (f Field) InPath() Field {
+	f = f.Required().PathSafe()
+	f.MaxLength, f.path = 0, true // the pattern says how long
+	return f
 }
 
 // Checked adds a check of the text. It answers what is wrong, beginning with "must", or nothing.
