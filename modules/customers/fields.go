@@ -7,7 +7,7 @@ import (
 )
 
 var (
-	customerID = spec.PathID("customer", "Customer ID").Lookup("customers", "email").Help("The customer, cus_….")
+	customerID = shared.Customer.InPath().Help("The customer, cus_….")
 
 	emailFilter = spec.Email("email", "Email").MaxLen(512).Help("Only customers with exactly this email address; upper and lower case count.")
 
@@ -27,12 +27,7 @@ func profile(paymentMethod, taxIDs spec.Field) spec.Fields {
 		spec.Email("email", "Email").MaxLen(512).Help("The customer's email address."),
 		spec.Text("name", "Name").MaxLen(256).Help("Full name of the person or name of the business."),
 		spec.Text("phone", "Phone").MaxLen(20).Help("The customer's phone number."),
-		spec.Section("Shipping", spec.Object("shipping",
-			shared.Address("shipping", "Country"),
-			spec.Text("name", "Name").RequiredWithin().Help("Who receives the goods; required once anything of the shipping is given."),
-			spec.Text("phone", "Phone").Help("Phone number of the recipient."),
-			shared.ShippingNeeds,
-		)),
+		shared.Shipping("Country", "Name", shared.RecipientPhone),
 		paymentMethod,
 		shared.Metadata,
 		spec.Integer("balance", "Balance").Help("Balance in the smallest currency unit. Negative is a credit that the next invoices use up, positive is added to them."),
@@ -40,12 +35,8 @@ func profile(paymentMethod, taxIDs spec.Field) spec.Fields {
 		spec.Text("invoice_prefix", "Invoice Prefix").MaxLen(12).Keeps().Matching(`^[A-Z0-9]{3,12}$`, "must be 3 to 12 capital letters or digits").
 			Help("Beginning of the customer's invoice numbers: 3 to 12 capital letters or digits."),
 		spec.Section("Invoice Settings", spec.Object("invoice_settings",
-			spec.Rows("custom_fields", "Custom Fields",
-				spec.Implied(
-					spec.Text("name", "Field Name").Required().MaxLen(40).Help("Name of the field."),
-					spec.Text("value", "Value").Required().MaxLen(140).Help("Value of the field."),
-				),
-			).AtMost(4).Clears().Help("Up to four fields that show on the customer's invoices. In an update they replace all that were there."),
+			shared.CustomFields(spec.Implied(shared.CustomField(40, 140))).
+				Help("Up to four fields that show on the customer's invoices. In an update they replace all that were there."),
 			spec.ID("default_payment_method", "Default Payment Method ID").Lookup("payment_methods", "customer").
 				Help("Payment method that invoices are charged to by default. It must be attached to the customer."),
 			spec.Text("footer", "Footer").Help("Footer of the customer's invoices."),
