@@ -1,0 +1,48 @@
+// Package balance declares the modules of the group Balance.
+package balance
+
+import "stripe-connector/internal/spec"
+
+// transactionTypes are the types of balance transactions (https://docs.stripe.com/reports/balance-transaction-types).
+var transactionTypes = []spec.Option{
+	spec.Opt("adjustment", "Adjustment"),
+	spec.Opt("advance", "Advance"),
+	spec.Opt("advance_funding", "Advance funding"),
+	spec.Opt("anticipation_repayment", "Anticipation repayment"),
+	spec.Opt("application_fee", "Application fee"),
+	spec.Opt("application_fee_refund", "Application fee refund"),
+	spec.Opt("charge", "Charge"),
+	spec.Opt("climate_order_purchase", "Climate order purchase"),
+	spec.Opt("climate_order_refund", "Climate order refund"),
+	spec.Opt("connect_collection_transfer", "Connect collection transfer"),
+	spec.Opt("contribution", "Contribution"),
+	spec.Opt("issuing_authorization_hold", "Issuing authorization hold"),
+	spec.Opt("issuing_authorization_release", "Issuing authorization release"),
+	spec.Opt("issuing_dispute", "Issuing dispute"),
+	spec.Opt("issuing_transaction", "Issuing transaction"),
+	spec.Opt("obligation_outbound", "Obligation outbound"),
+	spec.Opt("obligation_reversal_inbound", "Obligation reversal inbound"),
+	spec.Opt("payment", "Payment"),
+	spec.Opt("payment_failure_refund", "Payment failure refund"),
+	spec.Opt("payment_network_reserve_hold", "Payment network reserve hold"),
+	spec.Opt("payment_network_reserve_release", "Payment network reserve release"),
+	spec.Opt("payment_refund", "Payment refund"),
+	spec.Opt("payment_reversal", "Payment reversal"),
+	spec.Opt("payment_unreconciled", "Payment unreconciled"),
+	spec.Opt("payout", "Payout"),
+	spec.Opt("payout_cancel", "Payout cancel"),
+	spec.Opt("payout_failure", "Payout failure"),
+	spec.Opt("refund", "Refund"),
+	spec.Opt("refund_failure", "Refund failure"),
+	spec.Opt("reserve_transaction", "Reserve transaction"),
+	spec.Opt("reserved_funds", "Reserved funds"),
+	spec.Opt("stripe_fee", "Stripe fee"),
+	spec.Opt("stripe_fx_fee", "Stripe FX fee"),
+	spec.Opt("tax_fee", "Tax fee"),
+	spec.Opt("topup", "Top-up"),
+	spec.Opt("topup_reversal", "Top-up reversal"),
+	spec.Opt("transfer", "Transfer"),
+	spec.Opt("transfer_cancel", "Transfer cancel"),
+	spec.Opt("transfer_failure", "Transfer failure"),
+	spec.Opt("transfer_refund", "Transfer refund"),
+}
