@@ -21,10 +21,14 @@ import (
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
+	"github.com/rs/zerolog"
 )
 
 // Prefix begins the name of every variable.
 const Prefix = "CONNECTOR"
+
+// unset is a prefix that no variable has, to get a default.
+const unset = Prefix + "__UNSET"
 
 // Config is everything that can be set. Pass it by value.
 type Config struct {
@@ -32,22 +36,23 @@ type Config struct {
 	PublicURL           string        `split_words:"true" desc:"Base URL at which Stripe reaches the service. Without it no webhook can be attached."`
 	DatabaseURL         Secret        `split_words:"true" default:"sqlite:data/connector.db" desc:"Where the data is kept: sqlite:FILE or postgres://…"`
 	SecretKeys          Keys          `split_words:"true" desc:"Keys that seal secrets at rest, as ID:BASE64 of 32 bytes, separated by commas. The first one seals, all of them open. With SQLite, one is generated beside the database file if this is empty; PostgreSQL needs it."`
-	AdminToken          Secret        `split_words:"true" desc:"The first admin token, of 24 characters or more. If empty, one is generated and printed at the first start."`
+	AdminToken          Secret        `split_words:"true" desc:"The first admin token, of 16 characters or more. If empty, one is generated and printed at the first start."`
 	StripeAPIBase       string        `split_words:"true" default:"https://api.stripe.com" desc:"Base URL of Stripe's API, to use another one such as the sandbox."`
-	StripeRateTest      int           `split_words:"true" default:"25" desc:"Calls per second and connection with test keys."`
-	StripeRateLive      int           `split_words:"true" default:"100" desc:"Calls per second and connection with live keys."`
+	StripeRateTest      float64       `split_words:"true" default:"25" desc:"Calls per second and connection with test keys."`
+	StripeRateLive      float64       `split_words:"true" default:"100" desc:"Calls per second and connection with live keys."`
 	RequestTimeout      time.Duration `split_words:"true" default:"35s" desc:"Time for one module call, retries included."`
 	MaxLimit            int           `split_words:"true" default:"1000" desc:"The highest limit that a search may ask for."`
 	AllowPrivateTargets bool          `split_words:"true" default:"false" desc:"Let webhooks target http URLs and private addresses. For development only."`
 	DeliveryTimeout     time.Duration `split_words:"true" default:"30s" desc:"Time for one attempt to deliver an event."`
-	RetrySchedule       Waits         `split_words:"true" default:"5s,30s,2m,10m,30m,1h,2h,4h*17" desc:"Waits between attempts to deliver, separated by commas; 4h*17 is seventeen times 4h. After the last one a delivery is dead."`
+	RetrySchedule       Schedule      `split_words:"true" default:"5s,30s,2m,10m,30m,1h,2h,4h*17" desc:"Schedule between attempts to deliver, separated by commas; 4h*17 is seventeen times 4h. After the last one a delivery is dead."`
 	CatchupInterval     time.Duration `split_words:"true" default:"5m" desc:"How often Stripe's list of events is compared with what was received."`
 	Retention           time.Duration `split_words:"true" default:"720h" desc:"How long delivered events are kept."`
-	LogLevel            string        `split_words:"true" default:"info" desc:"One of trace, debug, info, warn, error."`
+	LogLevel            zerolog.Level `split_words:"true" default:"info" desc:"One of trace, debug, info, warn, error, disabled."`
 	LogFormat           string        `split_words:"true" default:"json" desc:"json, or console for people."`
 }
 
-// Load reads the environment of the process. The error lists everything that is wrong, one line each.
+// Load reads the environment of the process, where an empty variable counts as unset, as people mean it in compose files. The
+// error lists everything that is wrong, one line each.
 func Load() (Config, error) {
 	var c Config
 	faults := make(map[string]string)
@@ -56,7 +61,11 @@ func Load() (Config, error) {
 		// envconfig stops at the first fault, so it gets the fields one by one.
 		field := all.Type().Field(i)
 		one := reflect.New(reflect.StructOf([]reflect.StructField{field}))
-		if err := envconfig.Process(Prefix, one.Interface()); err != nil {
+		prefix := Prefix
+		if os.Getenv(variable(field)) == "" {
+			prefix = unset
+		}
+		if err := envconfig.Process(prefix, one.Interface()); err != nil {
 			faults[field.Name] = explain(field, err)
 			continue
 		}
@@ -78,6 +87,8 @@ func Load() (Config, error) {
 	return c, errors.Join(errs...)
 }
 
+const levels = "must be trace, debug, info, warn, error or disabled"
+
 // explain words a fault without the value, which envconfig's own message would hold.
 func explain(field reflect.StructField, err error) string {
 	var parse *envconfig.ParseError // does not unwrap
@@ -88,8 +99,12 @@ func explain(field reflect.StructField, err error) string {
 	switch {
 	case field.Type == reflect.TypeFor[time.Duration]():
 		return "must be a duration such as 30s, 5m or 720h"
+	case field.Type == reflect.TypeFor[zerolog.Level]():
+		return levels
 	case field.Type.Kind() == reflect.Int:
 		return "must be a whole number"
+	case field.Type.Kind() == reflect.Float64:
+		return "must be a number"
 	case field.Type.Kind() == reflect.Bool:
 		return "must be true or false"
 	default:
@@ -111,7 +126,7 @@ func (c *Config) rules() []rule {
 		{"PublicURL", c.PublicURL == "" || isBaseURL(c.PublicURL), "must be an absolute http or https URL without user, query or fragment"},
 		{"DatabaseURL", sqlite || c.isPostgres(), "must be sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE"},
 		{"SecretKeys", len(c.SecretKeys) > 0 || !c.isPostgres(), "must be set when the database is PostgreSQL"},
-		{"AdminToken", c.AdminToken.IsZero() || isToken(c.AdminToken.Reveal()), "must be 24 to 255 visible ASCII characters"},
+		{"AdminToken", c.AdminToken.IsZero() || isToken(c.AdminToken.Reveal()), "must be 16 to 255 visible ASCII characters"},
 		{"StripeAPIBase", isBaseURL(c.StripeAPIBase), "must be an absolute http or https URL without user, query or fragment"},
 		{"StripeRateTest", c.StripeRateTest > 0, positive},
 		{"StripeRateLive", c.StripeRateLive > 0, positive},
@@ -120,7 +135,7 @@ func (c *Config) rules() []rule {
 		{"DeliveryTimeout", c.DeliveryTimeout > 0, positive},
 		{"CatchupInterval", c.CatchupInterval >= time.Second, "must be at least 1s"},
 		{"Retention", c.Retention > 0, positive},
-		{"LogLevel", slices.Contains([]string{"trace", "debug", "info", "warn", "error"}, c.LogLevel), "must be trace, debug, info, warn or error"},
+		{"LogLevel", c.LogLevel <= zerolog.ErrorLevel || c.LogLevel == zerolog.Disabled, levels},
 		{"LogFormat", slices.Contains([]string{"json", "console"}, c.LogFormat), "must be json or console"},
 	}
 }
@@ -152,7 +167,7 @@ func isBaseURL(s string) bool {
 }
 
 func isToken(s string) bool {
-	return len(s) >= 24 && len(s) <= 255 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+	return len(s) >= 16 && len(s) <= 255 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
 // Unknown returns the variables of the environment that have the prefix and no meaning, which are likely misspelt.
@@ -175,6 +190,6 @@ func Unknown() []string {
 var (
 	_ envconfig.Decoder      = (*Secret)(nil)
 	_ envconfig.Decoder      = (*Keys)(nil)
-	_ envconfig.Decoder      = (*Waits)(nil)
+	_ envconfig.Decoder      = (*Schedule)(nil)
 	_ encoding.TextMarshaler = Secret{}
 )

@@ -37,12 +37,13 @@ func clean(t *testing.T, set map[string]string) {
 func TestDefaults(t *testing.T) {
 	clean(t, nil)
 	t.Setenv("LISTEN", "nonsense") // another program's
+	t.Setenv("CONNECTOR_MAX_LIMIT", "")
 	got, err := config.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
 	const hours = time.Hour
-	waits := config.Waits{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, hours, 2 * hours}
+	waits := config.Schedule{5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute, hours, 2 * hours}
 	var total time.Duration
 	for range 17 {
 		waits = append(waits, 4*hours)
@@ -57,7 +58,7 @@ func TestDefaults(t *testing.T) {
 		Listen: ":8080", DatabaseURL: config.NewSecret("sqlite:data/connector.db"), StripeAPIBase: "https://api.stripe.com",
 		StripeRateTest: 25, StripeRateLive: 100, RequestTimeout: 35 * time.Second, MaxLimit: 1000,
 		DeliveryTimeout: 30 * time.Second, RetrySchedule: waits, CatchupInterval: 5 * time.Minute, Retention: 720 * hours,
-		LogLevel: "info", LogFormat: "json",
+		LogLevel: zerolog.InfoLevel, LogFormat: "json",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("configuration (-want +got):\n%s", diff)
@@ -85,7 +86,7 @@ func TestSet(t *testing.T) {
 	if diff := cmp.Diff(wantKeys, got.SecretKeys); diff != "" {
 		t.Errorf("keys (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(config.Waits{time.Second, 2 * time.Second, 2 * time.Second}, got.RetrySchedule); diff != "" {
+	if diff := cmp.Diff(config.Schedule{time.Second, 2 * time.Second, 2 * time.Second}, got.RetrySchedule); diff != "" {
 		t.Errorf("waits (-want +got):\n%s", diff)
 	}
 	if path, ok := got.SQLite(); ok {

@@ -90,14 +90,14 @@ func (k *Keys) Decode(value string) error {
 	return nil
 }
 
-// Waits are the pauses between attempts.
-type Waits []time.Duration
+// Schedule are the pauses between attempts.
+type Schedule []time.Duration
 
 // maxWaits bounds what a slip of the pen can do.
 const maxWaits = 1000
 
 // Decode reads a list of durations, each perhaps with a number of times.
-func (w *Waits) Decode(value string) error {
+func (w *Schedule) Decode(value string) error {
 	*w = nil
 	for i, part := range list(value) {
 		text, times, repeated := strings.Cut(part, "*")
