@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"stripe-connector/internal/stripetest"
+)
+
+// demo is one run of the demo command.
+type demo struct {
+	once      bool
+	connector string // path of the binary, see connectorPath
+	listen    string // address of the connector
+	data      string // folder of its database; a temporary one if empty
+	stripeKey string // a test key of the real Stripe, or empty for the sandbox
+	stdout    io.Writer
+	stderr    io.Writer
+}
+
+func (d *demo) run(ctx context.Context) (err error) {
+	stripeBase, stripeName := "https://api.stripe.com", "Stripe, test mode"
+	switch {
+	case d.stripeKey == "":
+		srv, err := startSandbox(ctx, "127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer srv.Close()
+		stripeBase, stripeName, d.stripeKey = srv.URL, "a local Stripe at "+srv.URL, stripetest.Key
+	case strings.Contains(d.stripeKey, "_live_"):
+		return errors.New("STRIPE_KEY is a live key; the walk creates and deletes customers, so it takes a test key only")
+	}
+
+	data := d.data
+	if data == "" {
+		if data, err = os.MkdirTemp("", "stripe-connector-"); err != nil {
+			return fmt.Errorf("making a folder for the database: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
+	}
+	if data, err = filepath.Abs(data); err != nil {
+		return err
+	}
+	listen, err := freeAddress(ctx, d.listen)
+	if err != nil {
+		return err
+	}
+	_, port, err := net.SplitHostPort(listen)
+	if err != nil {
+		return err
+	}
+	url := "http://127.0.0.1:" + port
+	token := "sc_" + rand.Text() + rand.Text()
+	c, err := startConnector(ctx, connectorPath(d.connector), url, []string{
+		"CONNECTOR_LISTEN=" + listen,
+		"CONNECTOR_PUBLIC_URL=" + url,
+		"CONNECTOR_STRIPE_API_BASE=" + stripeBase,
+		"CONNECTOR_DATABASE_URL=sqlite:" + filepath.Join(data, "connector.db"),
+		"CONNECTOR_ADMIN_TOKEN=" + token,
+		"CONNECTOR_ALLOW_PRIVATE_TARGETS=true",
+		"CONNECTOR_LOG_FORMAT=console",
+		"CONNECTOR_LOG_LEVEL=warn",
+	}, d.stderr)
+	if err != nil {
+		return err
+	}
+	defer c.stop()
+
+	fmt.Fprintf(d.stdout, "The connector is up at %s, with %s behind it.\n", url, stripeName)
+	w := &walk{base: url, token: token, stripeKey: d.stripeKey, out: d.stdout}
+	// Stripe itself cannot reach a loopback address, so events are only shown with the sandbox.
+	w.reachable = stripeBase != "https://api.stripe.com"
+	if err := whileAlive(ctx, c, w.run); err != nil {
+		return err
+	}
+	if d.once {
+		return nil
+	}
+
+	fmt.Fprintf(d.stdout, `
+It stays up until Ctrl-C.
+
+  URL    %s
+  token  %s
+
+Go on with:
+
+  curl %[1]s/v1/modules/search-customers -H 'Authorization: Bearer %[2]s' -d '{"connection":"%[3]s","limit":"3"}'
+
+`, url, token, w.connection)
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-c.done:
+		if ctx.Err() != nil {
+			return nil
+		}
+		return c.died()
+	}
+}
+
+// whileAlive runs the walk, and stops it when the connector dies under it.
+func whileAlive(ctx context.Context, c *child, walk func(context.Context) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	result := make(chan error, 1)
+	go func() { result <- walk(ctx) }()
+	select {
+	case err := <-result:
+		return err
+	case <-c.done:
+		cancel()
+		<-result
+		return c.died()
+	}
+}
