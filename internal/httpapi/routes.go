@@ -1,0 +1,62 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"stripe-connector/internal/connection"
+)
+
+// A route is one line of the table: what is asked for, who may ask, and who answers.
+type route struct {
+	method  string
+	pattern string
+	role    connection.Role
+	handle  func(w http.ResponseWriter, r *http.Request, caller connection.Caller) error
+}
+
+// public routes take no token.
+const public connection.Role = ""
+
+func (s *server) routes() []route {
+	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+	const run, manage, admin = connection.RoleRun, connection.RoleManage, connection.RoleAdmin
+	return []route{
+		{get, "/healthz", public, s.health},
+		{get, "/readyz", public, s.ready},
+
+		{post, "/v1/modules/{module}", run, s.runModule},
+
+		{get, "/v1/event-types", run, s.listEventTypes},
+
+		{get, "/v1/connections", manage, s.listConnections},
+		{post, "/v1/connections", manage, s.createConnection},
+		{get, "/v1/connections/{id}", manage, show(s.Connections.Get)},
+		{patch, "/v1/connections/{id}", manage, s.updateConnection},
+		{del, "/v1/connections/{id}", manage, s.deleteConnection},
+		{post, "/v1/connections/{id}/check", manage, show(s.Connections.Check)},
+
+		{get, "/v1/webhooks", manage, s.listWebhooks},
+		{get, "/v1/webhooks/{id}", manage, s.getWebhook},
+		{patch, "/v1/webhooks/{id}", manage, s.patchWebhook},
+		{del, "/v1/webhooks/{id}", manage, s.detachWebhook},
+		{post, "/v1/webhooks/{id}/pause", manage, s.turn(s.Webhooks.Pause)},
+		{post, "/v1/webhooks/{id}/resume", manage, s.turn(s.Webhooks.Resume)},
+		{post, "/v1/webhooks/{id}/rotate-secret", manage, s.rotateSecret},
+		{post, "/v1/webhooks/{id}/test", manage, s.testWebhook},
+		{post, "/v1/webhooks/{id}/replay", manage, s.replay},
+		{post, "/v1/webhooks/{id}/retry-dead", manage, s.retryDead},
+		{get, "/v1/jobs/{id}", manage, s.getJob},
+
+		{get, "/v1/events", manage, s.listEvents},
+		{get, "/v1/events/{id}", manage, s.getEvent},
+		{get, "/v1/deliveries", manage, s.listDeliveries},
+		{get, "/v1/deliveries/{id}", manage, s.getDelivery},
+		{post, "/v1/deliveries/{id}/retry", manage, s.retryDelivery},
+
+		{get, "/v1/tokens", admin, s.listTokens},
+		{post, "/v1/tokens", admin, s.createToken},
+		{del, "/v1/tokens/{id}", admin, s.revokeToken},
+
+		{post, "/stripe/{endpoint}", public, s.receive},
+	}
+}

@@ -1,0 +1,190 @@
+// Package httpapi is the front door: it routes, authenticates, hands requests to the services, and answers.
+//
+// routes.go is the table of every route with the permission beside it. A handler returns an error instead of writing
+// one; problem.go is the only place that turns errors into answers. Nothing here knows SQL or Stripe's parameters.
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/rs/zerolog"
+
+	"stripe-connector/internal/connection"
+	"stripe-connector/internal/spec"
+	"stripe-connector/internal/store"
+	"stripe-connector/internal/stripeapi"
+	"stripe-connector/webhooks"
+)
+
+// Config is what the routes are made of.
+type Config struct {
+	Catalogue   *spec.Catalogue
+	Stripe      *stripeapi.Client
+	Connections *connection.Service
+	Tokens      *connection.Tokens
+	Webhooks    *webhooks.Service
+	Receiver    *webhooks.Receiver
+	Ready       func(context.Context) error // says why the service cannot take requests now
+	MaxLimit    int                         // ceiling of a search's limit
+	Log         zerolog.Logger
+	Now         func() time.Time
+}
+
+type server struct {
+	Config
+	mux *chi.Mux
+}
+
+// New builds the handler of every route.
+func New(cfg Config) http.Handler {
+	s := &server{Config: cfg, mux: chi.NewRouter()}
+	s.mux.Use(s.observe)
+	s.mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
+		fail(w, r, refuse(http.StatusNotFound, "Not found", "There is no such route."))
+	})
+	s.mux.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Allow", strings.Join(s.methods(r.URL.Path), ", "))
+		fail(w, r, refuse(http.StatusMethodNotAllowed, "Method not allowed", "This route takes "+w.Header().Get("Allow")+"."))
+	})
+	for _, at := range s.routes() {
+		s.mux.Method(at.method, at.pattern, s.serve(at))
+	}
+	return s.mux
+}
+
+// methods lists what a path can be asked with.
+func (s *server) methods(path string) []string {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		if s.mux.Match(chi.NewRouteContext(), method, path) {
+			allowed = append(allowed, method)
+		}
+	}
+	return allowed
+}
+
+// bodyMax is the largest request body, in bytes.
+const bodyMax = 1 << 20
+
+// serve wraps a route: who may call it, how much it reads, how it fails.
+func (s *server) serve(at route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var caller connection.Caller
+		if at.role != public {
+			var err error
+			if caller, err = s.authenticate(r, at.role); err != nil {
+				fail(w, r, err)
+				return
+			}
+		}
+		if r.Body != nil {
+			r.Body = http.MaxBytesReader(w, r.Body, bodyMax)
+		}
+		if err := at.handle(w, r, caller); err != nil {
+			fail(w, r, err)
+		}
+	})
+}
+
+// authenticate finds out who calls, and whether they may.
+func (s *server) authenticate(r *http.Request, needs connection.Role) (connection.Caller, error) {
+	token := connection.Bearer(r.Header.Get("Authorization"))
+	if token == "" {
+		return connection.Caller{}, refuse(http.StatusUnauthorized, "Unauthorized", "Send an API token: Authorization: Bearer sc_….")
+	}
+	caller, err := s.Tokens.Authenticate(r.Context(), token)
+	if errors.Is(err, store.ErrNotFound) {
+		return connection.Caller{}, refuse(http.StatusUnauthorized, "Unauthorized", "This API token is not valid.")
+	}
+	if err != nil {
+		return connection.Caller{}, err
+	}
+	return caller, allow(caller, needs)
+}
+
+// allow refuses a caller whose role is too small.
+func allow(caller connection.Caller, needs connection.Role) error {
+	if caller.Role.Allows(needs) {
+		return nil
+	}
+	return refuse(http.StatusForbidden, "Forbidden", "This needs a token with the role "+string(needs)+"; yours has "+string(caller.Role)+".")
+}
+
+const headerRequestID = "X-Request-Id"
+
+// observe gives the request an id and a logger, logs it once when it is over, and turns a panic into a problem. Bodies,
+// queries and headers never reach the log.
+func (s *server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := s.Now()
+		id := r.Header.Get(headerRequestID)
+		if !usableRequestID(id) {
+			id = store.NewID("req", start)
+		}
+		w.Header().Set(headerRequestID, id)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		log := s.Log.With().Str("request_id", id).Logger()
+		r = r.WithContext(log.WithContext(r.Context()))
+		seen := &statusWriter{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // net/http panics with this very value
+				log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("request panicked")
+				if seen.status == 0 {
+					fail(seen, r, errPanicked)
+				}
+			}
+			event := log.Info()
+			if seen.status >= http.StatusInternalServerError {
+				event = log.Warn()
+			}
+			event.Str("method", r.Method).Str("route", chi.RouteContext(r.Context()).RoutePattern()).
+				Int("status", seen.status).Int64("bytes", seen.bytes).Dur("duration", s.Now().Sub(start)).Msg("request")
+		}()
+		next.ServeHTTP(seen, r)
+	})
+}
+
+var errPanicked = &Problem{
+	Title: "Internal error", Status: http.StatusInternalServerError, ErrorType: stripeapi.RuntimeError,
+	Detail: "The service failed; the log has the reason under the request id.",
+}
+
+// usableRequestID says that a caller's request id can stand in a log and a header.
+func usableRequestID(id string) bool {
+	return id != "" && len(id) <= 64 && !slices.ContainsFunc([]byte(id), func(c byte) bool {
+		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("._-", c) >= 0)
+	})
+}
+
+// A statusWriter remembers how an answer went, for the log.
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+	bytes  int64
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusWriter) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController flush.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
