@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"stripe-connector/internal/config"
+	"stripe-connector/internal/connection"
+	"stripe-connector/internal/httpapi"
+	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/sqlite"
+	"stripe-connector/internal/stripeapi"
+	"stripe-connector/modules"
+	"stripe-connector/webhooks"
+)
+
+// drain is how long requests and deliveries under way get to finish at a shutdown.
+const drain = 20 * time.Second
+
+// serve runs the service until ctx is done.
+func serve(ctx context.Context, in invocation) (err error) {
+	if err := in.parse(in.flags("serve")); err != nil {
+		return err
+	}
+	cfg, err := config.Load()
+	if err != nil {
+		return err
+	}
+	log := newLog(cfg, in)
+	catalogue, err := modules.Catalogue()
+	if err != nil {
+		return fmt.Errorf("the declarations of modules are faulty:\n%w", err)
+	}
+	db, ring, err := openStore(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	stripe, err := stripeapi.New(stripeapi.Config{
+		BaseURL: cfg.StripeAPIBase, RateTest: cfg.StripeRateTest, RateLive: cfg.StripeRateLive, Budget: cfg.RequestTimeout,
+		UserAgent: "stripe-connector/" + version, Now: time.Now, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	defer stripe.Close()
+	tokens := connection.NewTokens(db, time.Now, log)
+	first, err := tokens.Bootstrap(ctx, cfg.AdminToken.Reveal())
+	if err != nil {
+		return fmt.Errorf("making the first token: %w", err)
+	}
+	if first != "" {
+		// The one moment at which it can be seen. It goes to the terminal and not to the log.
+		fmt.Fprintf(in.stdout, "The first admin token, shown this once: %s\n", first)
+	}
+	deliverer := webhooks.NewDeliverer(cfg.DeliveryTimeout, cfg.AllowPrivateTargets, time.Now)
+	defer deliverer.Close()
+	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
+		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Grace: drain, Now: time.Now, Log: log,
+	})
+	hooks := webhooks.NewService(webhooks.ServiceConfig{
+		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
+	})
+	defer hooks.Close()
+
+	var stopping atomic.Bool
+	handler := httpapi.New(httpapi.Config{
+		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: tokens,
+		Webhooks: hooks,
+		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log}),
+		Ready: func(ctx context.Context) error {
+			if stopping.Load() {
+				return errors.New("shutting down")
+			}
+			return db.Ping(ctx)
+		},
+		MaxLimit: cfg.MaxLimit, Log: log, Now: time.Now,
+	})
+
+	var background sync.WaitGroup
+	run := func(job func(context.Context)) { background.Go(func() { job(ctx) }) }
+	run(tokens.Run)
+	run(dispatcher.Run)
+	run(func(ctx context.Context) { prune(ctx, db, cfg.Retention, log) })
+	defer background.Wait()
+
+	return listen(ctx, cfg, handler, log, func() { stopping.Store(true) })
+}
+
+// openStore opens what CONNECTOR_DATABASE_URL names, and the keys that seal what is in it.
+func openStore(ctx context.Context, cfg config.Config) (store.Store, *connection.Ring, error) {
+	scheme, path, _ := strings.Cut(cfg.DatabaseURL.Reveal(), ":")
+	if scheme != "sqlite" {
+		return nil, nil, errors.New("opening the store: PostgreSQL is not supported yet; use sqlite:FILE")
+	}
+	db, err := sqlite.Open(ctx, path, time.Now)
+	if err != nil {
+		return nil, nil, fmt.Errorf("opening the store: %w", err)
+	}
+	ring, err := openRing(cfg, path)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return db, ring, nil
+}
+
+// openRing makes the key ring of the configured keys; without any, the key is in a file beside the database.
+func openRing(cfg config.Config, path string) (*connection.Ring, error) {
+	var keys []connection.Key
+	for _, k := range cfg.SecretKeys {
+		keys = append(keys, connection.NewKey(k.ID, []byte(k.Bytes.Reveal())))
+	}
+	if len(keys) == 0 {
+		k, err := connection.KeyFile(filepath.Join(filepath.Dir(path), "secret.key"))
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, k)
+	}
+	return connection.NewRing(keys...)
+}
+
+// listen serves until ctx is done, and then lets requests under way finish.
+func listen(ctx context.Context, cfg config.Config, handler http.Handler, log zerolog.Logger, stopping func()) error {
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       120 * time.Second,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
+	if err != nil {
+		return fmt.Errorf("listening: %w", err)
+	}
+	log.Info().Stringer("address", listener.Addr()).Str("version", version).Msg("serving")
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	stopping()
+	log.Info().Msg("stopping")
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	defer cancel()
+	if err := server.Shutdown(end); err != nil {
+		_ = server.Close()
+		log.Warn().Err(err).Msg("some requests did not finish in time")
+	}
+	return nil
+}
+
+const (
+	pruneEvery = 10 * time.Minute
+	pruneStep  = 200 // events in one transaction, so that live traffic gets in between
+)
+
+// prune forgets what is older than keep, now and then.
+func prune(ctx context.Context, events store.Events, keep time.Duration, log zerolog.Logger) {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		for ctx.Err() == nil {
+			done, err := events.Prune(ctx, keep, pruneStep)
+			if err != nil && ctx.Err() == nil {
+				log.Warn().Err(err).Msg("old events could not be pruned; trying again later")
+			}
+			if err != nil || done < pruneStep {
+				break
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func newLog(cfg config.Config, in invocation) zerolog.Logger {
+	var log zerolog.Logger
+	if cfg.LogFormat == "console" {
+		log = zerolog.New(zerolog.ConsoleWriter{Out: in.stderr, TimeFormat: time.TimeOnly})
+	} else {
+		log = zerolog.New(in.stderr)
+	}
+	return log.Level(cfg.LogLevel).With().Timestamp().Logger()
+}
