@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"stripe-connector/internal/stripetest"
 )
@@ -111,14 +113,25 @@ Go on with:
 func whileAlive(ctx context.Context, c *child, walk func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	result := make(chan error, 1)
-	go func() { result <- walk(ctx) }()
+	var err error
+	walked := make(chan struct{})
+	go func() {
+		defer close(walked)
+		err = walk(ctx)
+	}()
 	select {
-	case err := <-result:
-		return err
+	case <-walked:
 	case <-c.done:
 		cancel()
-		<-result
+		<-walked
 		return c.died()
 	}
+	if broken := new(neturl.Error); errors.As(err, &broken) {
+		select { // a connection that broke is how the death of the connector shows first
+		case <-c.done:
+			return c.died()
+		case <-time.After(time.Second):
+		}
+	}
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,7 @@ func fakeConnector(mode string) error {
 		return fmt.Errorf("cannot open %s", os.Getenv("CONNECTOR_DATABASE_URL"))
 	}
 	f := &fake{mode: mode}
-	return http.ListenAndServe(os.Getenv("CONNECTOR_LISTEN"), f) //nolint:gosec // a test's own server
+	return http.ListenAndServe(os.Getenv("CONNECTOR_LISTEN"), f)
 }
 
 type fake struct {
@@ -72,6 +73,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f.stripeKey = fmt.Sprint(in["key"])
 		answer(http.StatusCreated, map[string]any{"id": "conn_1", "last4": "alpha"})
 	case "POST /v1/modules/create-customer":
+		if f.mode == "crashes" {
+			os.Exit(3)
+		}
 		raw := f.stripe("POST", customers, in)
 		answer(http.StatusOK, raw)
 		if f.subscriber != "" {
@@ -85,9 +89,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer(http.StatusOK, map[string]any{"bundles": page.Data, "has_more": false})
 	case "POST /v1/modules/update-customer":
 		switch {
-		case in["nmae"] != nil && f.mode == "lenient":
+		case in["names"] != nil && f.mode == "lenient":
 			answer(http.StatusOK, map[string]any{})
-		case in["nmae"] != nil:
+		case in["names"] != nil:
 			answer(http.StatusUnprocessableEntity, map[string]any{"title": "Unprocessable bundle", "detail": "2 fields need attention"})
 		default:
 			answer(http.StatusOK, f.stripe("POST", customer, in))
@@ -168,7 +172,7 @@ func (f *fake) deliver(to string, body []byte) {
 		return
 	}
 	r.Header.Set("Webhook-Id", "evt_1")
-	r.Header.Set("Webhook-Timestamp", fmt.Sprint(now.Unix()))
+	r.Header.Set("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
 	r.Header.Set("Webhook-Signature", signature)
 	if response, err := http.DefaultClient.Do(r); err == nil {
 		response.Body.Close()
@@ -224,6 +228,7 @@ func TestDemoFails(t *testing.T) {
 		mode, wantErr, wantLog string
 	}{
 		{"dies", "the connector died, its log is above: exit status 1", "cannot open sqlite:"},
+		{"crashes", "the connector died, its log is above: exit status 3", ""},
 		{"lenient", "update-customer answered 200, wanted 422", ""},
 	}
 	for _, tt := range tests {

@@ -38,6 +38,7 @@ Point the connector at it:
 
 // startSandbox starts a local Stripe and puts a small shop into it, through its own API.
 func startSandbox(ctx context.Context, listen string) (*stripetest.Server, error) {
+	//nolint:contextcheck // the server lives until it is closed
 	srv, err := stripetest.NewServer(stripetest.Options{Listen: listen, Strict: true})
 	if err != nil {
 		return nil, err

@@ -83,7 +83,7 @@ func (w *walk) run(ctx context.Context) error {
 	}
 
 	w.say("A bad bundle: every fault at once, and Stripe is not asked.")
-	if _, err := w.module(ctx, "update-customer", bundle{"customer": id, "balance": "12.50", "nmae": "Ada"}, http.StatusUnprocessableEntity); err != nil {
+	if _, err := w.module(ctx, "update-customer", bundle{"customer": id, "balance": "12.50", "names": "Ada"}, http.StatusUnprocessableEntity); err != nil {
 		return err
 	}
 

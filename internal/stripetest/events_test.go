@@ -79,81 +79,68 @@ func flush(t *testing.T, srv *stripetest.Server) {
 
 func endpoint(t *testing.T, c caller, address, more string, types ...string) result {
 	t.Helper()
-	form := "url=" + url.QueryEscape(address) + more
-	for _, typ := range types {
-		form += "&enabled_events[]=" + typ
-	}
-	return c.post(t, "/v1/webhook_endpoints", form)
+	return c.post(t, "/v1/webhook_endpoints", "url="+url.QueryEscape(address)+more+"&enabled_events[]="+strings.Join(types, "&enabled_events[]="))
 }
 
 func TestEventTypes(t *testing.T) {
 	t.Parallel()
+	const paid = "POST /v1/payment_intents amount=1&currency=usd&confirm=true&payment_method=pm_card_visa"
 	tests := []struct {
-		name string
-		act  func(t *testing.T, c caller)
-		want string // newest last
+		name  string
+		steps []string // method, path and form; $1 is the id in the answer of the first step
+		want  string   // oldest first
 	}{
-		{"customer", func(t *testing.T, c caller) {
-			id := c.post(t, "/v1/customers", "name=Ada").id()
-			c.post(t, "/v1/customers/"+id, "name=Bob")
-			c.ok(t, "DELETE", "/v1/customers/"+id, "")
+		{"customer", []string{
+			"POST /v1/customers name=Ada", "POST /v1/customers/$1 name=Bob", "DELETE /v1/customers/$1",
 		}, "customer.created customer.updated customer.deleted"},
-		{"refused", func(t *testing.T, c caller) {
-			c.do(t, "POST", "/v1/customers", "nonsense=1")
-			c.do(t, "POST", "/v1/payouts/po_1/cancel", "")
-		}, ""},
-		{"payment", func(t *testing.T, c caller) {
-			c.post(t, "/v1/payment_intents", "amount=1&currency=usd&confirm=true&payment_method=pm_card_visa")
-		}, "charge.succeeded payment_intent.created payment_intent.succeeded"},
-		{"declined payment", func(t *testing.T, c caller) {
-			c.do(t, "POST", "/v1/payment_intents", "amount=1&currency=usd&confirm=true&payment_method=pm_card_chargeDeclined")
+		{"refused", []string{"POST /v1/customers nonsense=1", "POST /v1/payouts/po_1/cancel"}, ""},
+		{"payment", []string{paid}, "charge.succeeded payment_intent.created payment_intent.succeeded"},
+		{"declined payment", []string{
+			"POST /v1/payment_intents amount=1&currency=usd&confirm=true&payment_method=pm_card_chargeDeclined",
 		}, "payment_intent.created payment_intent.payment_failed"},
-		{"capture and cancel", func(t *testing.T, c caller) {
-			id := c.post(t, "/v1/payment_intents", "amount=1&currency=usd&confirm=true&payment_method=pm_card_visa&capture_method=manual").id()
-			c.post(t, "/v1/payment_intents/"+id+"/capture", "")
-			id = c.post(t, "/v1/payment_intents", "amount=1&currency=usd").id()
-			c.post(t, "/v1/payment_intents/"+id+"/cancel", "")
-		}, "charge.succeeded payment_intent.created payment_intent.amount_capturable_updated charge.captured payment_intent.succeeded payment_intent.created payment_intent.canceled"},
-		{"refund", func(t *testing.T, c caller) {
-			id := c.post(t, "/v1/payment_intents", "amount=1&currency=usd&confirm=true&payment_method=pm_card_visa").id()
-			c.post(t, "/v1/refunds", "payment_intent="+id)
+		{"capture", []string{
+			paid + "&capture_method=manual", "POST /v1/payment_intents/$1/capture",
+		}, "charge.succeeded payment_intent.created payment_intent.amount_capturable_updated charge.captured payment_intent.succeeded"},
+		{"cancel", []string{
+			"POST /v1/payment_intents amount=1&currency=usd", "POST /v1/payment_intents/$1/cancel",
+		}, "payment_intent.created payment_intent.canceled"},
+		{"refund", []string{
+			paid, "POST /v1/refunds payment_intent=$1",
 		}, "charge.succeeded payment_intent.created payment_intent.succeeded charge.refunded refund.created"},
-		{"payout", func(t *testing.T, c caller) {
-			id := c.post(t, "/v1/payouts", "amount=1&currency=usd").id()
-			c.post(t, "/v1/payouts/"+id+"/cancel", "")
+		{"payout", []string{
+			"POST /v1/payouts amount=1&currency=usd", "POST /v1/payouts/$1/cancel",
 		}, "payout.created payout.canceled"},
-		{"invoice", func(t *testing.T, c caller) {
-			id := c.post(t, "/v1/customers", "").id()
-			c.post(t, "/v1/invoiceitems", "amount=5&currency=usd&customer="+id)
-			id = c.post(t, "/v1/invoices", "pending_invoice_items_behavior=include&customer="+id).id()
-			c.post(t, "/v1/invoices/"+id+"/finalize", "")
-			c.post(t, "/v1/invoices/"+id+"/void", "")
+		{"invoice", []string{
+			"POST /v1/customers", "POST /v1/invoiceitems amount=5&currency=usd&customer=$1", "POST /v1/invoices pending_invoice_items_behavior=include&customer=$1",
+			"POST /v1/invoices/$3/finalize", "POST /v1/invoices/$3/void",
 		}, "customer.created invoiceitem.created invoice.created invoice.finalized invoice.updated invoice.voided invoice.updated"},
-		{"tax id", func(t *testing.T, c caller) {
-			id := c.post(t, "/v1/customers", "").id()
-			c.post(t, "/v1/customers/"+id+"/tax_ids", "type=gb_vat&value=GB1")
+		{"tax id", []string{
+			"POST /v1/customers", "POST /v1/customers/$1/tax_ids type=gb_vat&value=GB1",
 		}, "customer.created customer.tax_id.created"},
-		{"catalogue", func(t *testing.T, c caller) {
-			product := c.post(t, "/v1/products", "name=Hat").id()
-			price := c.post(t, "/v1/prices", "unit_amount=1&currency=usd&product="+product).id()
-			c.post(t, "/v1/payment_links", "line_items[0][quantity]=1&line_items[0][price]="+price)
+		{"catalogue", []string{
+			"POST /v1/products name=Hat", "POST /v1/prices unit_amount=1&currency=usd&product=$1", "POST /v1/payment_links line_items[0][quantity]=1&line_items[0][price]=$2",
 		}, "product.created price.created payment_link.created"},
-		{"payment method", func(t *testing.T, c caller) {
-			id := c.post(t, "/v1/customers", "").id()
-			method := c.post(t, "/v1/payment_methods/pm_card_visa/attach", "customer="+id).id()
-			c.post(t, "/v1/payment_methods/"+method+"/detach", "")
+		{"payment method", []string{
+			"POST /v1/customers", "POST /v1/payment_methods/pm_card_visa/attach customer=$1", "POST /v1/payment_methods/$2/detach",
 		}, "customer.created payment_method.attached payment_method.detached"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := as(stripetest.New(t), stripetest.Key)
-			tt.act(t, c)
-			data, _ := c.get(t, "/v1/events", "limit=100").json["data"].([]any)
-			got := make([]string, 0, len(data))
-			for _, item := range data {
-				event, _ := item.(map[string]any)
-				got = append(got, fmt.Sprint(event["type"]))
+			var ids []string
+			for _, step := range tt.steps {
+				for i, id := range ids {
+					step = strings.ReplaceAll(step, fmt.Sprintf("$%d", i+1), id)
+				}
+				method, rest, _ := strings.Cut(step, " ")
+				path, form, _ := strings.Cut(rest, " ")
+				ids = append(ids, c.do(t, method, path, form).id())
+			}
+			list := c.get(t, "/v1/events", "limit=100")
+			var got []string
+			for i := range list.ids() {
+				got = append(got, fmt.Sprint(list.data(i).at("type")))
 			}
 			slices.Reverse(got)
 			if diff := cmp.Diff(tt.want, strings.Join(got, " ")); diff != "" {
@@ -293,7 +280,7 @@ func TestDelivery(t *testing.T) {
 	if len(log) != 3 || log[0].Status != http.StatusOK || log[0].Attempt != 1 {
 		t.Errorf("deliveries: %+v", log)
 	}
-	if got := c.get(t, "/v1/events", "limit=1&type=customer.created"); got.json["data"].([]any)[0].(map[string]any)["pending_webhooks"] != float64(2) {
+	if got := c.get(t, "/v1/events", "limit=1&type=customer.created"); got.data(0).at("pending_webhooks") != float64(2) {
 		t.Errorf("pending_webhooks: got %s", got.body)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 )
@@ -165,8 +166,14 @@ func (c *change) emit(types ...string) { c.events = append(c.events, types...) }
 
 // references are parameters that must name an object that exists.
 var references = [...]struct{ param, kind string }{
-	{"charge", "charge"}, {"customer", "customer"}, {"default_payment_method", "payment_method"}, {"invoice", "invoice"},
-	{"payment_intent", "payment_intent"}, {"payment_method", "payment_method"}, {"price", "price"}, {"product", "product"},
+	{"charge", "charge"},
+	{"customer", "customer"},
+	{"default_payment_method", "payment_method"},
+	{"invoice", "invoice"},
+	{"payment_intent", "payment_intent"},
+	{"payment_method", "payment_method"},
+	{"price", "price"},
+	{"product", "product"},
 }
 
 // checkReferences refuses parameters that name what does not exist.
@@ -280,9 +287,7 @@ func (c *change) commit() ([]byte, *apiError) {
 		return c.show(c.kind, o.fields, o.raw)
 	}
 	fields := clone(o.fields)
-	for name, value := range c.shown {
-		fields[name] = value
-	}
+	maps.Copy(fields, c.shown)
 	return c.show(c.kind, fields, nil)
 }
 

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/lestrrat-go/jsval"
 	"github.com/stripe/stripe-mock/embedded"
 	"github.com/stripe/stripe-mock/param"
 	"github.com/stripe/stripe-mock/param/coercer"
@@ -56,7 +55,7 @@ type route struct {
 	raw       json.RawMessage
 	mediaType string
 	request   *spec.Schema // nil when the operation takes no parameters
-	validator *jsval.JSVal
+	validator interface{ Validate(x any) error }
 	reply     *spec.Schema
 	err       error
 }
@@ -149,7 +148,7 @@ func (n *node) find(method string, segments, values []string) (*route, []string)
 	if n.param == nil || segments[0] == "" {
 		return nil, nil
 	}
-	return n.param.find(method, segments[1:], append(values[:len(values):len(values)], segments[0]))
+	return n.param.find(method, segments[1:], append(slices.Clip(values), segments[0]))
 }
 
 func (d *description) find(method, path string) (*route, []string) {
@@ -180,9 +179,15 @@ func (r *route) load() {
 		}
 	}
 	r.reply = op.Responses["200"].Content["application/json"].Schema
-	if r.request != nil {
-		r.validator, r.err = spec.GetValidatorForOpenAPI3Schema(r.request, nil)
+	if r.request == nil {
+		return
 	}
+	validator, err := spec.GetValidatorForOpenAPI3Schema(r.request, nil)
+	if err != nil {
+		r.err = err
+		return
+	}
+	r.validator = validator
 }
 
 // pointer is the address that the validator library prints into its messages.

@@ -143,7 +143,7 @@ func TestRefusalNamesParameter(t *testing.T) {
 		name, path, form  string
 		wantCode, wantTag string
 	}{
-		{"unknown", "/v1/customers", "nmae=x", "parameter_unknown", "nmae"},
+		{"unknown", "/v1/customers", "names=x", "parameter_unknown", "names"},
 		{"missing", "/v1/payment_intents", "amount=5", "parameter_missing", "currency"},
 		{"wrong value", "/v1/customers", "tax_exempt=perhaps", "", "tax_exempt"},
 		{"unknown below", "/v1/customers", "shipping[name]=A&shipping[address][line9]=x", "parameter_unknown", "shipping[address][line9]"},

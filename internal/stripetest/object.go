@@ -200,6 +200,12 @@ func (d *description) fresh(kind string, sp *space, now int64) map[string]any {
 			fields[name] = nil
 		}
 	}
+	// The samples belong to somebody and say something; a new object does not.
+	for _, name := range [...]string{"charge", "customer", "description", "invoice", "payment_intent"} {
+		if p := property(schema, name); p != nil && p.Nullable {
+			fields[name] = nil
+		}
+	}
 	if id, ok := fields["id"].(string); ok {
 		prefix := id[:strings.LastIndexByte(id, '_')+1]
 		if strings.HasPrefix(id[len(prefix):], "1") {

@@ -239,6 +239,12 @@ func (q *request) mintPaymentMethod() {
 
 // describePaymentMethod keeps of the sample's details only those of the type asked for.
 func (c *change) describePaymentMethod() {
+	if _, given := c.params["billing_details"]; !given && c.kind == "payment_method" {
+		c.fields["billing_details"] = map[string]any{
+			"address": map[string]any{"city": nil, "country": nil, "line1": nil, "line2": nil, "postal_code": nil, "state": nil},
+			"email":   nil, "name": nil, "phone": nil,
+		}
+	}
 	typ := text(c.fields["type"])
 	if typ == "card" {
 		return

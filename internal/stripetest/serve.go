@@ -1,13 +1,13 @@
 package stripetest
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
-
-	"crypto/rand"
 )
 
 // maxBody is the largest request body that is read.
@@ -72,7 +72,8 @@ type request struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return // the caller has gone, or sends without end
+		w.WriteHeader(http.StatusRequestEntityTooLarge) // or the caller has gone, and reads nothing
+		return
 	}
 	s.calls.add(Call{Method: r.Method, Path: r.URL.Path, Form: form(r, body), Header: r.Header.Clone(), Body: string(body)})
 
@@ -131,9 +132,7 @@ func (s *Server) handle(w http.ResponseWriter, r *http.Request, body []byte, id 
 
 func (a answer) write(w http.ResponseWriter) {
 	header := w.Header()
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(header, a.header)
 	if header.Get("Content-Type") == "" {
 		header.Set("Content-Type", "application/json")
 	}

@@ -9,6 +9,7 @@
 //	fault.go        scripted faults: refusals, lost answers, cut bodies, hanging requests
 //	idempotency.go  replays and conflicts of Idempotency-Key
 //	execute.go      create, retrieve, update, delete, list, search and expand, for any kind of object
+//	search.go       Stripe's query language
 //	resources.go    what single kinds do beyond that: payments, refunds, invoices, payouts, endpoints
 //	object.go       objects as JSON: samples, parameters written into them, the bytes they are answered with
 //	events.go       every change as an event: listed, signed, delivered
@@ -57,7 +58,8 @@ type Options struct {
 	// Strict answers 404 for every unknown id. Otherwise an id of a kind that was never stored is answered with
 	// Stripe's sample object, so that calls can be tried without setting a stage.
 	Strict bool
-	// MaxCalls is how many calls are remembered, the oldest being dropped; 10000 if 0, none if negative.
+	// MaxCalls is how many calls, and attempts to deliver events, are remembered; 10000 if 0, none if negative. Of
+	// calls the oldest are dropped.
 	MaxCalls int
 }
 
@@ -82,19 +84,19 @@ type Server struct {
 }
 
 // New starts a server that lives as long as the test.
-func New(t testing.TB) *Server {
-	t.Helper()
-	return NewWith(t, Options{})
+func New(tb testing.TB) *Server {
+	tb.Helper()
+	return NewWith(tb, Options{})
 }
 
 // NewWith is New with options.
-func NewWith(t testing.TB, opts Options) *Server {
-	t.Helper()
+func NewWith(tb testing.TB, opts Options) *Server {
+	tb.Helper()
 	s, err := NewServer(opts)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 

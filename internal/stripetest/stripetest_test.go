@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -44,14 +45,22 @@ func (r result) id() string {
 	return id
 }
 
+// data is one object of a list, without fields if there are not so many.
+func (r result) data(i int) result {
+	list, _ := r.json["data"].([]any)
+	if i >= len(list) {
+		return result{}
+	}
+	fields, _ := list[i].(map[string]any)
+	return result{json: fields}
+}
+
 // ids are the ids of a list.
 func (r result) ids() []string {
-	data, _ := r.json["data"].([]any)
-	ids := make([]string, 0, len(data))
-	for _, item := range data {
-		fields, _ := item.(map[string]any)
-		id, _ := fields["id"].(string)
-		ids = append(ids, id)
+	list, _ := r.json["data"].([]any)
+	ids := make([]string, 0, len(list))
+	for i := range list {
+		ids = append(ids, r.data(i).id())
 	}
 	return ids
 }
@@ -70,9 +79,7 @@ func as(srv *stripetest.Server, key string) caller { return caller{srv: srv, key
 
 func (c caller) with(name, value string) caller {
 	header := map[string]string{name: value}
-	for n, v := range c.header {
-		header[n] = v
-	}
+	maps.Copy(header, c.header)
 	c.header = header
 	return c
 }
@@ -245,7 +252,7 @@ func TestAccountsAreApart(t *testing.T) {
 	if got := as(srv, "rk_test_alpha_reports").get(t, "/v1/customers/"+id, "").id(); got != id {
 		t.Errorf("another key of the same account: got %s, want %s", got, id)
 	}
-	if got := as(srv, stripetest.KeyLive).get(t, "/v1/customers", "").json["data"].([]any)[0].(map[string]any)["livemode"]; got != true {
+	if got := as(srv, stripetest.KeyLive).get(t, "/v1/customers", "").data(0).at("livemode"); got != true {
 		t.Errorf("livemode: got %v, want true", got)
 	}
 	for key, want := range map[string]string{stripetest.Key: "acct_alpha", stripetest.KeyLive: "acct_alpha", stripetest.KeyOther: "acct_beta"} {
@@ -586,7 +593,7 @@ func TestExpand(t *testing.T) {
 		})
 	}
 	list := c.get(t, "/v1/payment_intents", "expand[]=data.customer")
-	if got := (result{json: list.json["data"].([]any)[0].(map[string]any)}).at("customer.name"); got != "Ada" {
+	if got := list.data(0).at("customer.name"); got != "Ada" {
 		t.Errorf("list: got %v, want Ada", got)
 	}
 	if got := c.post(t, "/v1/payment_intents", "amount=1&currency=usd&expand[]=customer&customer="+customer).at("customer.name"); got != "Ada" {
@@ -639,8 +646,7 @@ func TestSublists(t *testing.T) {
 		t.Errorf("payment methods after detach: got %v", ids)
 	}
 	items := c.get(t, "/v1/payment_links/"+link+"/line_items", "")
-	first, _ := items.json["data"].([]any)[0].(map[string]any)
-	if len(items.ids()) != 2 || first["amount_total"] != float64(3000) || first["quantity"] != float64(2) {
+	if first := items.data(0); len(items.ids()) != 2 || first.at("amount_total") != float64(3000) || first.at("quantity") != float64(2) {
 		t.Errorf("line items: got %s", items.body)
 	}
 	if got := c.do(t, "GET", "/v1/customers/cus_none/tax_ids", ""); got.status != http.StatusNotFound {
@@ -1015,14 +1021,14 @@ func TestStripeGo(t *testing.T) {
 	t.Parallel()
 	srv := stripetest.New(t)
 	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
-		URL: stripe.String(srv.URL), MaxNetworkRetries: stripe.Int64(2), EnableTelemetry: stripe.Bool(false),
+		URL: new(srv.URL), MaxNetworkRetries: new(int64(2)), EnableTelemetry: new(false),
 		LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull},
 	})
 	api := client.New(stripetest.Key, &stripe.Backends{API: backend})
 
 	params := &stripe.CustomerParams{
-		Name:     stripe.String("Ada"),
-		Shipping: &stripe.CustomerShippingParams{Name: stripe.String("A"), Address: &stripe.AddressParams{Line1: stripe.String("x")}},
+		Name:     new("Ada"),
+		Shipping: &stripe.CustomerShippingParams{Name: new("A"), Address: &stripe.AddressParams{Line1: new("x")}},
 	}
 	params.AddMetadata("plan", "gold")
 	srv.Fault(stripetest.ServerError(500).On("POST", "/v1/customers"), stripetest.LostAnswer().On("POST", "/v1/customers"))
@@ -1040,7 +1046,7 @@ func TestStripeGo(t *testing.T) {
 	srv.Account(stripetest.Key).Seed("customer", 249, nil)
 	srv.ResetCalls()
 	list := &stripe.CustomerListParams{}
-	list.Limit = stripe.Int64(100)
+	list.Limit = new(int64(100))
 	seen := map[string]bool{}
 	iter := api.Customers.List(list)
 	for iter.Next() {
