@@ -68,11 +68,14 @@ type Dispatcher struct {
 	outcomes chan finished
 	freed    chan struct{} // one token: there is room again
 
+	ctx context.Context // of the attempts
+	cut context.CancelFunc
+
 	mu       sync.Mutex
-	ctx      context.Context // of the attempts; nil unless Run is claiming
-	attempts sync.WaitGroup
-	out      int   // attempts whose outcome the store does not have yet
-	outBytes int64 // of their events
+	running  bool
+	attempts sync.WaitGroup // begun only while running
+	out      int            // attempts whose outcome the store does not have yet
+	outBytes int64          // of their events
 }
 
 // finished is an outcome on its way to the store, with the room that it gives back.
@@ -86,15 +89,17 @@ func NewDispatcher(cfg DispatcherConfig) *Dispatcher {
 	if cfg.Random == nil {
 		cfg.Random = rand.Float64
 	}
-	return &Dispatcher{DispatcherConfig: cfg, outcomes: make(chan finished), freed: make(chan struct{}, 1)}
+	ctx, cut := context.WithCancel(context.Background())
+	return &Dispatcher{
+		DispatcherConfig: cfg, outcomes: make(chan finished), freed: make(chan struct{}, 1), ctx: ctx, cut: cut,
+	}
 }
 
 // Run dispatches until the context is done, and then shuts down: it claims nothing more, lets what is under way finish
 // for as long as Grace, cuts and releases the rest, and returns when the store has all outcomes or has refused them for
 // flushTime. What is lost then is attempted again after its lease. Run once.
 func (d *Dispatcher) Run(ctx context.Context) {
-	attempts, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
+	defer d.cut()
 	flush, giveUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer giveUp()
 
@@ -104,11 +109,11 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		d.finish(flush)
 	}()
 
-	d.setContext(attempts)
+	d.setRunning(true)
 	d.claim(ctx)
-	d.setContext(nil)
+	d.setRunning(false)
 
-	grace := time.AfterFunc(d.Grace, cut)
+	grace := time.AfterFunc(d.Grace, d.cut)
 	defer grace.Stop()
 	// If the store is away, attempts wait to hand in their outcomes, and the flush has to end first.
 	done := make(chan struct{})
@@ -119,7 +124,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}()
 	select {
 	case <-done:
-	case <-attempts.Done():
+	case <-d.ctx.Done():
 	}
 	last := time.AfterFunc(flushTime, giveUp)
 	defer last.Stop()
@@ -127,10 +132,10 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	<-flushed
 }
 
-func (d *Dispatcher) setContext(ctx context.Context) {
+func (d *Dispatcher) setRunning(running bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.ctx = ctx
+	d.running = running
 }
 
 // Lease is what may be claimed now; nothing when we are full or not running. The fuller we are, the narrower the lanes, so
@@ -144,7 +149,7 @@ func (d *Dispatcher) room() (store.Lease, int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	room := maxOut - d.out
-	if d.ctx == nil || room <= 0 || d.outBytes >= maxOutBytes {
+	if !d.running || room <= 0 || d.outBytes >= maxOutBytes {
 		return store.Lease{}, 0
 	}
 	width := (laneWidth*room + maxOut - 1) / maxOut
@@ -154,7 +159,7 @@ func (d *Dispatcher) room() (store.Lease, int) {
 // Take attempts work that was claimed with Lease not long before. It does not wait for it. When the dispatcher no longer
 // runs it releases the work.
 func (d *Dispatcher) Take(ctx context.Context, work []store.Work) {
-	if len(work) == 0 || d.begin(work, d.Now()) {
+	if len(work) == 0 || d.begin(work, d.Now()) { //nolint:contextcheck // attempts outlive the request that brought them
 		return
 	}
 	released := make([]store.Outcome, len(work))
@@ -170,15 +175,14 @@ func (d *Dispatcher) Take(ctx context.Context, work []store.Work) {
 func (d *Dispatcher) begin(work []store.Work, claimed time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.ctx == nil {
+	if !d.running {
 		return false
 	}
-	ctx := d.ctx
 	for _, w := range work {
 		size := int64(len(w.Event.Body))
 		d.out++
 		d.outBytes += size
-		d.attempts.Go(func() { d.outcomes <- finished{d.attempt(ctx, w, claimed), size} })
+		d.attempts.Go(func() { d.outcomes <- finished{d.attempt(d.ctx, w, claimed), size} })
 	}
 	return true
 }
@@ -208,7 +212,7 @@ func (d *Dispatcher) claim(ctx context.Context) {
 			continue
 		}
 		trouble.reset()
-		d.begin(got.Work, claimed)
+		d.begin(got.Work, claimed) //nolint:contextcheck // attempts may finish after the claiming has ended
 		if got.Next == 0 && len(got.Work) > 0 {
 			continue
 		}

@@ -146,18 +146,22 @@ func (r *registrar) settle(ctx context.Context, conn *store.Connection, e store.
 // nowhere else.
 func (r *registrar) create(ctx context.Context, conn *store.Connection, e store.Endpoint, types []string) (store.Endpoint, error) {
 	params := &stripe.WebhookEndpointParams{
-		URL:           stripe.String(r.url(e.ID)),
+		URL:           new(r.url(e.ID)),
 		EnabledEvents: stripe.StringSlice(types),
-		Description:   stripe.String("stripe-connector: " + conn.Name),
+		Description:   new("stripe-connector: " + conn.Name),
 		Metadata:      map[string]string{endpointMark: e.ID},
 	}
 	if e.Connect {
-		params.Connect = stripe.Bool(true)
+		params.Connect = new(true)
 	}
 	if e.APIVersion != "" {
-		params.APIVersion = stripe.String(e.APIVersion)
+		params.APIVersion = new(e.APIVersion)
 	}
 	made, err := r.createOnce(ctx, conn, params, creationKey(e, params, types))
+	if isFull(err) && r.deleteOthers(ctx, conn, e) > 0 {
+		// What an earlier try left took the last place.
+		made, err = r.createOnce(ctx, conn, params, "")
+	}
 	if err != nil {
 		return e, r.plain(err, types)
 	}
@@ -215,9 +219,9 @@ func (r *registrar) createOnce(
 // update changes the endpoint in place. A missing one is isMissing.
 func (r *registrar) update(ctx context.Context, conn *store.Connection, e store.Endpoint, types []string) (store.Endpoint, error) {
 	_, _, err := r.call(ctx, conn, "", "update the webhook endpoint", func(b stripe.Backend) error {
-		params := &stripe.WebhookEndpointParams{EnabledEvents: stripe.StringSlice(types), Disabled: stripe.Bool(false)}
+		params := &stripe.WebhookEndpointParams{EnabledEvents: stripe.StringSlice(types), Disabled: new(false)}
 		if r.publicURL != "" { // It may have been another when the endpoint was created.
-			params.URL = stripe.String(r.url(e.ID))
+			params.URL = new(r.url(e.ID))
 		}
 		_, err := webhookendpoint.Client{B: b}.Update(e.StripeID, params)
 		return err
@@ -328,15 +332,16 @@ func union(types ...[]string) []string {
 	return slices.Compact(all)
 }
 
-// deleteOthers deletes the endpoints that carry our mark but are not ours any more. The new one works whatever comes of it.
-func (r *registrar) deleteOthers(ctx context.Context, conn *store.Connection, e store.Endpoint) {
+// deleteOthers deletes the endpoints at Stripe that carry the pool's mark but are not its endpoint any more, and returns how
+// many it did. Those that it cannot delete are left to the reconciler.
+func (r *registrar) deleteOthers(ctx context.Context, conn *store.Connection, e store.Endpoint) (deleted int) {
 	var others []string
 	after := ""
 	for {
 		page, err := r.list(ctx, conn, after)
 		if err != nil {
 			r.log.Warn().Err(err).Str("endpoint", e.ID).Msg("looking for left endpoints")
-			return
+			return 0
 		}
 		for _, found := range page.Data {
 			if found.Metadata[endpointMark] == e.ID && found.ID != e.StripeID {
@@ -353,8 +358,10 @@ func (r *registrar) deleteOthers(ctx context.Context, conn *store.Connection, e 
 			r.log.Warn().Err(err).Str("endpoint", e.ID).Str("stripe_id", id).Msg("deleting a left endpoint")
 			continue
 		}
+		deleted++
 		r.log.Info().Str("endpoint", e.ID).Str("stripe_id", id).Msg("deleted a left endpoint at Stripe")
 	}
+	return deleted
 }
 
 // delete deletes at Stripe; one that is missing is deleted.
@@ -373,7 +380,7 @@ func (r *registrar) list(ctx context.Context, conn *store.Connection, after stri
 	var page stripe.WebhookEndpointList
 	params := &stripe.WebhookEndpointListParams{ListParams: stripe.ListParams{Limit: stripe.Int64(100)}}
 	if after != "" {
-		params.StartingAfter = stripe.String(after)
+		params.StartingAfter = new(after)
 	}
 	// One page at a time: the iterator would fetch more than it is asked for.
 	params.Single = true
@@ -416,6 +423,12 @@ func isMissing(err error) bool {
 	return errors.As(err, &failed) && failed.Status == http.StatusNotFound
 }
 
+// isFull says that the account has all the endpoints it may have.
+func isFull(err error) bool {
+	var failed *stripeapi.Error
+	return errors.As(err, &failed) && failed.Stripe != nil && limitWords.MatchString(failed.Stripe.Message)
+}
+
 // limitWords is how Stripe says that an account has all the endpoints it may have. There is no code for it.
 var limitWords = regexp.MustCompile(`(?i)(maximum|limit)\b.*\bwebhook endpoints?|webhook endpoints?\b.*\b(maximum|limit)`)
 
@@ -431,7 +444,7 @@ func (r *registrar) plain(err error, types []string) error {
 	case failed.Status == http.StatusForbidden:
 		plain.Detail = "The API key of this connection may not manage webhook endpoints. Give it the permission " +
 			"\"Webhook Endpoints: Write\" in the Stripe dashboard, or use another key. Stripe says: " + said.Message
-	case limitWords.MatchString(said.Message):
+	case isFull(err):
 		plain.Detail = "This Stripe account has as many webhook endpoints as Stripe allows it. Delete one that nobody uses " +
 			"in the Stripe dashboard, under Developers, Webhooks, and attach again. Stripe says: " + said.Message
 	case said.Param == "url":
@@ -442,10 +455,10 @@ func (r *registrar) plain(err error, types []string) error {
 		if unknown := unknownTypes(types); len(unknown) > 0 {
 			message += "; not known here either: " + strings.Join(unknown, ", ")
 		}
-		return spec.Faults{{Field: fieldEvents, Label: labels[fieldEvents], Code: spec.CodeRefused, Message: message}}
+		return spec.Faults{{Field: fieldEvents, Label: label(fieldEvents), Code: spec.CodeRefused, Message: message}}
 	case said.Param == "api_version":
 		return spec.Faults{{
-			Field: fieldAPIVersion, Label: labels[fieldAPIVersion], Code: spec.CodeRefused, Message: "Stripe does not know this API version",
+			Field: fieldAPIVersion, Label: label(fieldAPIVersion), Code: spec.CodeRefused, Message: "Stripe does not know this API version",
 		}}
 	default:
 		return err

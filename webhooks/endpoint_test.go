@@ -426,3 +426,19 @@ func TestCheckURL(t *testing.T) {
 		}
 	}
 }
+
+// TestAttachAtTheLimitOfItsOwnMaking: what an earlier try left takes the last place that the account has.
+func TestAttachAtTheLimitOfItsOwnMaking(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{stripe: stripetest.Options{EndpointLimit: 1}})
+	l.service.registrar.store = &forgetful{ServiceStore: l.store, lose: 1}
+	a := Attachment{Name: "Hook", Connection: l.connection(stripetest.Key), Group: "charge", URL: "https://example.com"}
+	if _, err := l.service.Attach(t.Context(), workspace, a); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("Attach() = %v, want ErrUnavailable", err)
+	}
+	a.Group = "invoice"
+	attached := l.attach(a)
+	if got := l.registered(stripetest.Key); len(got) != 1 || got[0].ID != attached.Endpoint.StripeID {
+		t.Errorf("registered = %+v, want %s alone", got, attached.Endpoint.StripeID)
+	}
+}

@@ -1,54 +1,36 @@
 package webhooks
 
 import (
-	"slices"
-	"strings"
 	"testing"
 
-	"github.com/stripe/stripe-go/v79"
+	"github.com/google/go-cmp/cmp"
 )
 
-func TestEventGroups(t *testing.T) {
+func TestEventTypes(t *testing.T) {
 	t.Parallel()
-	groups := EventGroups()
-	if got, want := groups[0].Key, "all"; got != want {
-		t.Errorf("first group = %q, want %q", got, want)
+	tests := []struct {
+		group string
+		want  []string
+		known bool
+	}{
+		{"all", []string{"*"}, true},
+		{"coupon", []string{"coupon.created", "coupon.deleted", "coupon.updated"}, true},
+		{"coupons", nil, false},
+		{"", nil, false},
 	}
-	count := 0
-	seen := map[string]bool{}
-	for _, group := range groups[1:] {
-		types, ok := eventTypes(group.Key)
-		if !ok || len(types) == 0 {
-			t.Errorf("eventTypes(%q) = %v, %t", group.Key, types, ok)
-		}
-		for i, event := range group.Types {
-			count++
-			if event.Type != types[i] || seen[event.Type] || !wellFormedType(event.Type) {
-				t.Errorf("%s: faulty or doubled type %q", group.Key, event.Type)
-			}
-			seen[event.Type] = true
-		}
-	}
-	if want := 237; count != want {
-		t.Errorf("%d types, want %d", count, want)
-	}
-	if !slices.IsSortedFunc(groups[1:], func(a, b EventGroup) int { return strings.Compare(a.Key, b.Key) }) {
-		t.Error("the groups are not sorted")
-	}
-	for _, known := range []stripe.EventType{
-		stripe.EventTypeCustomerSubscriptionPendingUpdateApplied, stripe.EventTypeInvoicePaid, stripe.EventTypeTreasuryReceivedDebitCreated,
-	} {
-		if !seen[string(known)] {
-			t.Errorf("%s is missing", known)
+	for _, tt := range tests {
+		got, known := eventTypes(tt.group)
+		if diff := cmp.Diff(tt.want, got); diff != "" || known != tt.known {
+			t.Errorf("eventTypes(%q) = known: %t, differs (-want +got):\n%s", tt.group, known, diff)
 		}
 	}
 }
 
-func TestEventLabel(t *testing.T) {
+func TestUnknownTypes(t *testing.T) {
 	t.Parallel()
-	got, want := eventLabel("customer.subscription.pending_update_applied"), "Customer subscription: pending update applied"
-	if got != want {
-		t.Errorf("eventLabel() = %q, want %q", got, want)
+	got := unknownTypes([]string{"*", "invoice.paid", "invoice.teleported", "v1.billing.meter.no_meter_found"})
+	if diff := cmp.Diff([]string{"invoice.teleported", "v1.billing.meter.no_meter_found"}, got); diff != "" {
+		t.Errorf("unknownTypes() differs (-want +got):\n%s", diff)
 	}
 }
 

@@ -127,18 +127,30 @@ func TestReceiveRefuses(t *testing.T) {
 		{name: "other mode", endpoint: "ep_1", header: stripeHeader(live, testSecret, receivedAt), body: live, want: ErrLivemode},
 		{name: "not an event", endpoint: "ep_1", header: stripeHeader(notEvent, testSecret, receivedAt), body: notEvent, want: ErrMalformed},
 		{name: "oversized", endpoint: "ep_1", header: stripeHeader(large, testSecret, receivedAt), body: large, want: ErrTooLarge},
-		{name: "no secret", endpoint: "ep_1", header: stripeHeader(body, "", receivedAt), body: body, want: ErrSignature,
-			change: func(_ *Receiver, m *memoryEvents) { m.endpoint.Secrets = nil }},
-		{name: "backlog", endpoint: "ep_1", header: good, body: body, want: errBacklog,
-			change: func(_ *Receiver, m *memoryEvents) { m.backlog = store.Backlog{Pending: 60, Waiting: 40} }},
-		{name: "disk mark", endpoint: "ep_1", header: good, body: body, want: errBacklog,
-			change: func(_ *Receiver, m *memoryEvents) { m.backlog.Bytes = 1000 }},
-		{name: "store away", endpoint: "ep_1", header: good, body: body, want: store.ErrUnavailable,
-			change: func(_ *Receiver, m *memoryEvents) { m.err = store.ErrUnavailable }},
-		{name: "store away at once", endpoint: "ep_1", header: good, body: body, want: store.ErrUnavailable,
-			change: func(_ *Receiver, m *memoryEvents) { m.findErr = store.ErrUnavailable }},
-		{name: "our fault", endpoint: "ep_1", header: good, body: body, want: broken,
-			change: func(_ *Receiver, m *memoryEvents) { m.err = broken }},
+		{
+			name: "no secret", endpoint: "ep_1", header: stripeHeader(body, "", receivedAt), body: body, want: ErrSignature,
+			change: func(_ *Receiver, m *memoryEvents) { m.endpoint.Secrets = nil },
+		},
+		{
+			name: "backlog", endpoint: "ep_1", header: good, body: body, want: errBacklog,
+			change: func(_ *Receiver, m *memoryEvents) { m.backlog = store.Backlog{Pending: 60, Waiting: 40} },
+		},
+		{
+			name: "disk mark", endpoint: "ep_1", header: good, body: body, want: errBacklog,
+			change: func(_ *Receiver, m *memoryEvents) { m.backlog.Bytes = 1000 },
+		},
+		{
+			name: "store away", endpoint: "ep_1", header: good, body: body, want: store.ErrUnavailable,
+			change: func(_ *Receiver, m *memoryEvents) { m.err = store.ErrUnavailable },
+		},
+		{
+			name: "store away at once", endpoint: "ep_1", header: good, body: body, want: store.ErrUnavailable,
+			change: func(_ *Receiver, m *memoryEvents) { m.findErr = store.ErrUnavailable },
+		},
+		{
+			name: "our fault", endpoint: "ep_1", header: good, body: body, want: broken,
+			change: func(_ *Receiver, m *memoryEvents) { m.err = broken },
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/rs/zerolog"
 
-	"stripe-connector/internal/spec"
 	"stripe-connector/internal/store"
 )
 
@@ -93,48 +90,6 @@ func (s *Service) Close() {
 	s.running.Wait()
 }
 
-// The fields of Watch Events.
-const (
-	fieldName       = "webhook_name"
-	fieldConnection = "connection"
-	fieldGroup      = "group"
-	fieldEvents     = "enabled_events"
-	fieldConnect    = "connect"
-	fieldAPIVersion = "api_version"
-	fieldURL        = "url"
-)
-
-var labels = map[string]string{
-	fieldName:       "Webhook Name",
-	fieldConnection: "Connection",
-	fieldGroup:      "Group",
-	fieldEvents:     "Events",
-	fieldConnect:    "Connect",
-	fieldAPIVersion: "Force different API Version",
-	fieldURL:        "URL",
-}
-
-const (
-	maxName   = 5000
-	maxTarget = 2048
-	maxTypes  = 500
-)
-
-// An Attachment is the form of Watch Events.
-type Attachment struct {
-	Name       string
-	Connection string
-	Group      string   // key of an [EventGroup]
-	Events     []string // types of the group; none: all of it
-	Connect    bool     // events of connected accounts
-	APIVersion string   // in which Stripe renders the events; empty: the account's default
-	URL        string   // the subscriber
-}
-
-func (a Attachment) pool() pool {
-	return pool{connection: a.Connection, connect: a.Connect, apiVersion: a.APIVersion}
-}
-
 // Attached is what came of attaching or changing a webhook.
 type Attached struct {
 	Webhook       store.Webhook
@@ -147,7 +102,7 @@ type Attached struct {
 // Attach makes a webhook, and returns when Stripe sends its events. Attaching the same again (workspace, connection, endpoint,
 // URL and types) returns the one that is there. When anything fails, nothing is left behind, here or at Stripe.
 func (s *Service) Attach(ctx context.Context, workspace string, a Attachment) (Attached, error) {
-	types, warnings, faults := s.check(&a)
+	types, warnings, faults := a.check(s.deliverer.allowPrivate)
 	if len(faults) > 0 {
 		return Attached{}, faults
 	}
@@ -211,16 +166,6 @@ func (s *Service) widen(ctx context.Context, conn *store.Connection, p pool, typ
 	return settled, err
 }
 
-// A Change is what is to become of a webhook. What is nil stays.
-type Change struct {
-	Name       *string
-	Group      *string
-	Events     *[]string // empty: all of the group
-	Connect    *bool
-	APIVersion *string
-	URL        *string
-}
-
 // Patch changes a webhook. Another connect or API version moves it to another endpoint: it is heard there before it is gone
 // here. [store.ErrConflict] means that it would become equal to another webhook.
 func (s *Service) Patch(ctx context.Context, workspace, id string, c Change) (result Attached, err error) {
@@ -233,7 +178,7 @@ func (s *Service) Patch(ctx context.Context, workspace, id string, c Change) (re
 // patch does the work of Patch, with the pools locked.
 func (s *Service) patch(ctx context.Context, f *found, c Change) (Attached, error) {
 	form := c.apply(f)
-	types, warnings, faults := s.check(&form)
+	types, warnings, faults := form.check(s.deliverer.allowPrivate)
 	if len(faults) > 0 {
 		return Attached{}, faults
 	}
@@ -265,29 +210,6 @@ func (s *Service) patch(ctx context.Context, f *found, c Change) (Attached, erro
 	}
 	s.log.Info().Str("webhook", changed.ID).Str("endpoint", endpoint.ID).Bool("moved", moves).Msg("changed a webhook")
 	return Attached{Webhook: changed, Endpoint: endpoint, Warnings: warnings}, nil
-}
-
-// apply is the form as it is after the change.
-func (c *Change) apply(f *found) Attachment {
-	a := Attachment{
-		Name: f.webhook.Name, Connection: f.webhook.Connection, Group: f.webhook.Group, Events: f.webhook.EventTypes,
-		Connect: f.endpoint.Connect, APIVersion: f.endpoint.APIVersion, URL: f.webhook.URL,
-	}
-	set(&a.Name, c.Name)
-	set(&a.Connect, c.Connect)
-	set(&a.APIVersion, c.APIVersion)
-	set(&a.URL, c.URL)
-	if c.Group != nil && *c.Group != a.Group {
-		a.Group, a.Events = *c.Group, nil // The types of another group make no sense.
-	}
-	set(&a.Events, c.Events)
-	return a
-}
-
-func set[T any](to, from *T) {
-	if from != nil {
-		*to = *from
-	}
 }
 
 func poolOf(e *store.Endpoint) pool {
@@ -406,69 +328,4 @@ func (s *Service) RotateSecret(ctx context.Context, workspace, id string) (strin
 	}
 	s.log.Info().Str("webhook", id).Msg("rotated a signing secret")
 	return secret, nil
-}
-
-// versionForm is a date, since 2024 with the name of a release after it.
-var versionForm = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}(\.[a-z]+)?$`)
-
-// check judges a form and says which event types it asks for, sorted.
-func (s *Service) check(a *Attachment) (types, warnings []string, faults spec.Faults) {
-	fault := func(field, code, message string) {
-		faults = append(faults, spec.Fault{Field: field, Label: labels[field], Code: code, Message: message})
-	}
-	switch {
-	case a.Name == "":
-		fault(fieldName, spec.CodeRequired, "is required")
-	case utf8.RuneCountInString(a.Name) > maxName:
-		fault(fieldName, spec.CodeTooLong, fmt.Sprintf("must have at most %d characters", maxName))
-	}
-	if a.Connection == "" {
-		fault(fieldConnection, spec.CodeRequired, "is required")
-	}
-	types, known := eventTypes(a.Group)
-	switch {
-	case a.Group == "":
-		fault(fieldGroup, spec.CodeRequired, "is required")
-	case !known:
-		fault(fieldGroup, spec.CodeInvalid, `is not one of Stripe's groups of events; "all" holds all events`)
-	case len(a.Events) > maxTypes:
-		fault(fieldEvents, spec.CodeTooMany, fmt.Sprintf("must have at most %d items", maxTypes))
-	case len(a.Events) > 0:
-		var message string
-		if types, message = chosenTypes(a.Group, a.Events); message != "" {
-			fault(fieldEvents, spec.CodeInvalid, message)
-		}
-		for _, name := range unknownTypes(types) {
-			warnings = append(warnings, name+" is not an event type that is known here; it was passed on to Stripe.")
-		}
-	}
-	if a.APIVersion != "" && !versionForm.MatchString(a.APIVersion) {
-		fault(fieldAPIVersion, spec.CodeInvalid, "must be a Stripe API version such as 2024-06-20")
-	}
-	switch {
-	case a.URL == "":
-		fault(fieldURL, spec.CodeRequired, "is required")
-	case len(a.URL) > maxTarget:
-		fault(fieldURL, spec.CodeTooLong, fmt.Sprintf("must have at most %d characters", maxTarget))
-	default:
-		var target targetError
-		if errors.As(checkTarget(a.URL, s.deliverer.allowPrivate), &target) {
-			fault(fieldURL, spec.CodeRefused, string(target))
-		}
-	}
-	return types, warnings, faults
-}
-
-// chosenTypes judges types that were picked from a group; the message says what is wrong.
-func chosenTypes(group string, picked []string) (types []string, message string) {
-	for _, name := range picked {
-		switch {
-		case name == allEvents && group == groupAll:
-		case !wellFormedType(name):
-			return nil, "holds something that is not an event type such as customer.created"
-		case group != groupAll && !inGroup(name, group):
-			return nil, name + " is not in the group " + group
-		}
-	}
-	return union(picked), ""
 }

@@ -48,14 +48,12 @@ func TestAttachFaults(t *testing.T) {
 		{"relative", func(a *Attachment) { a.URL = "/hook" }, []string{"url refused"}},
 		{"long URL", func(a *Attachment) { a.URL = "https://example.com/" + strings.Repeat("x", 2048) }, []string{"url too_long"}},
 	}
-	s := NewService(ServiceConfig{Deliverer: NewDeliverer(time.Second, false, time.Now), Now: time.Now})
-	t.Cleanup(s.Close)
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			a := good
 			tt.change(&a)
-			_, _, faults := s.check(&a)
+			_, _, faults := a.check(false)
 			var got []string
 			for _, f := range faults {
 				got = append(got, f.Field+" "+f.Code)
@@ -89,9 +87,10 @@ func TestAttachTypes(t *testing.T) {
 	if len(group.Warnings) > 0 {
 		t.Errorf("warnings = %q, want none", group.Warnings)
 	}
-	_, warnings, faults := l.service.check(&Attachment{
+	unknown := Attachment{
 		Name: "x", Connection: conn, Group: "customer", Events: []string{"customer.teleported"}, URL: "https://example.com",
-	})
+	}
+	_, warnings, faults := unknown.check(false)
 	if len(faults) > 0 || len(warnings) != 1 || !strings.Contains(warnings[0], "customer.teleported") {
 		t.Errorf("warnings %q, faults %v, want a warning about the unknown type", warnings, faults)
 	}

@@ -74,7 +74,7 @@ func parseSignature(header string) (timestamp string, signatures [][]byte, err e
 	for pair := range strings.SplitSeq(header, ",") {
 		key, value, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		switch {
-		case !ok, key == "t" && timestamp != "":
+		case !ok, strings.Contains(value, "="), key == "t" && timestamp != "":
 			return "", nil, errHeaderMalformed
 		case key == "t":
 			timestamp = value

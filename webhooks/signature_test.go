@@ -59,6 +59,7 @@ func TestVerify(t *testing.T) {
 		{"no timestamp", "v1=" + good, string(body), []string{testSecret}, errHeaderMalformed},
 		{"two timestamps", stamp + "," + stamp + ",v1=" + good, string(body), []string{testSecret}, errHeaderMalformed},
 		{"short signature", stamp + ",v1=" + good[:10], string(body), []string{testSecret}, errHeaderMalformed},
+		{"pair with two signs", stamp + ",v1=" + good + ",==", string(body), []string{testSecret}, errHeaderMalformed},
 		{"no pairs", "nonsense", string(body), []string{testSecret}, errHeaderMalformed},
 		{"too long", stamp + ",v1=" + good + strings.Repeat(",v0=0", 1000), string(body), []string{testSecret}, errHeaderMalformed},
 		{"missing", "", string(body), []string{testSecret}, errHeaderMissing},
@@ -82,6 +83,7 @@ func FuzzVerify(f *testing.F) {
 	now := time.Unix(1_770_000_000, 0)
 	body := []byte(`{"id":"evt_1"}`)
 	f.Add(stripeHeader(body, testSecret, now), body)
+	f.Add(stripeHeader(body, testSecret, now)+",==", body)
 	f.Add("t=,v1=", []byte(nil))
 	f.Add("t=1770000000,v1=00,v1", body)
 	f.Add("t=-9223372036854775808,v1="+signatureOf(body, testSecret, now), body)

@@ -1,0 +1,17 @@
+// Package webhooks is the event line: from a webhook that somebody attaches to a signed event at every subscriber that
+// wants it.
+//
+//	service.go    what users do: attach, change, pause, rotate, detach; form.go judges what they fill in
+//	endpoint.go   what Stripe must send us: one endpoint for all webhooks of a connection, connect and API version
+//	receive.go    Stripe's POST: verify the raw bytes (signature.go), read the outside (envelope.go), store, acknowledge
+//	dispatch.go   claim what is due, attempt it, take the outcome back; backoff.go says when to try again
+//	deliver.go    one attempt: sign, dial public addresses only, POST, judge the answer
+//	rescue.go     replay and retry in bulk, in the background; sample.go posts a sample
+//
+// An event lies in the store before Stripe is told that we have it, and a delivery stays there until its outcome is
+// committed. So a crash at any point loses nothing, and at worst has a subscriber see an event twice, under the same
+// webhook-id.
+//
+// The package knows no HTTP routes and no SQL. It never decodes events into stripe-go's structs: they are stored and
+// passed on as Stripe wrote them, whatever their API version.
+package webhooks
