@@ -88,12 +88,13 @@ func serve(ctx context.Context, in invocation) (err error) {
 		MaxLimit: cfg.MaxLimit, Log: log, Now: time.Now,
 	})
 
+	ctx, stop := context.WithCancel(ctx)
 	var background sync.WaitGroup
+	defer func() { stop(); background.Wait() }()
 	run := func(job func(context.Context)) { background.Go(func() { job(ctx) }) }
 	run(tokens.Run)
 	run(dispatcher.Run)
 	run(func(ctx context.Context) { prune(ctx, db, cfg.Retention, log) })
-	defer background.Wait()
 
 	return listen(ctx, cfg, handler, log, func() { stopping.Store(true) })
 }

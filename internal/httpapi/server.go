@@ -95,8 +95,9 @@ func (s *server) serve(at route) http.Handler {
 
 // authenticate finds out who calls, and whether they may.
 func (s *server) authenticate(r *http.Request, needs connection.Role) (connection.Caller, error) {
-	token := connection.Bearer(r.Header.Get("Authorization"))
-	if token == "" {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" { // RFC 6750
 		return connection.Caller{}, refuse(http.StatusUnauthorized, "Unauthorized", "Send an API token: Authorization: Bearer sc_….")
 	}
 	caller, err := s.Tokens.Authenticate(r.Context(), token)
