@@ -159,7 +159,7 @@ func (d *Dispatcher) room() (store.Lease, int) {
 // Take attempts work that was claimed with Lease not long before. It does not wait for it. When the dispatcher no longer
 // runs it releases the work.
 func (d *Dispatcher) Take(ctx context.Context, work []store.Work) {
-	if len(work) == 0 || d.begin(work, d.Now()) { //nolint:contextcheck // attempts outlive the request that brought them
+	if len(work) == 0 || d.begin(work, d.Now()) {
 		return
 	}
 	released := make([]store.Outcome, len(work))
@@ -212,7 +212,7 @@ func (d *Dispatcher) claim(ctx context.Context) {
 			continue
 		}
 		trouble.reset()
-		d.begin(got.Work, claimed) //nolint:contextcheck // attempts may finish after the claiming has ended
+		d.begin(got.Work, claimed)
 		if got.Next == 0 && len(got.Work) > 0 {
 			continue
 		}
