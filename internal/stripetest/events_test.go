@@ -128,15 +128,7 @@ func TestEventTypes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			c := as(stripetest.New(t), stripetest.Key)
-			var ids []string
-			for _, step := range tt.steps {
-				for i, id := range ids {
-					step = strings.ReplaceAll(step, fmt.Sprintf("$%d", i+1), id)
-				}
-				method, rest, _ := strings.Cut(step, " ")
-				path, form, _ := strings.Cut(rest, " ")
-				ids = append(ids, c.do(t, method, path, form).id())
-			}
+			c.play(t, tt.steps)
 			list := c.get(t, "/v1/events", "limit=100")
 			var got []string
 			for i := range list.ids() {

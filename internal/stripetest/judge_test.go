@@ -2,10 +2,11 @@ package stripetest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -167,6 +168,18 @@ func TestRefusalNamesParameter(t *testing.T) {
 	}
 }
 
+// operations are all below a path segment.
+func operations(n *node) []*route {
+	all := slices.Collect(maps.Values(n.routes))
+	for _, next := range n.literal {
+		all = append(all, operations(next)...)
+	}
+	if n.param != nil {
+		all = append(all, operations(n.param)...)
+	}
+	return all
+}
+
 // TestEveryOperationLoads decodes all of Stripe's document once, so that nothing in it can fail later.
 func TestEveryOperationLoads(t *testing.T) {
 	t.Parallel()
@@ -174,26 +187,15 @@ func TestEveryOperationLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var walk func(n *node)
-	operations := 0
-	walk = func(n *node) {
-		for _, r := range n.routes {
-			operations++
-			r.once.Do(r.load)
-			if r.err != nil {
-				t.Errorf("%s %s: %v", r.method, r.pattern, r.err)
-			}
-		}
-		for _, next := range n.literal {
-			walk(next)
-		}
-		if n.param != nil {
-			walk(n.param)
+	all := operations(&d.root)
+	for _, r := range all {
+		r.once.Do(r.load)
+		if r.err != nil {
+			t.Errorf("%s %s: %v", r.method, r.pattern, r.err)
 		}
 	}
-	walk(&d.root)
-	if operations < 500 {
-		t.Errorf("got %d operations, want all of Stripe's, over 500", operations)
+	if len(all) < 500 {
+		t.Errorf("got %d operations, want all of Stripe's, over 500", len(all))
 	}
 	for name := range d.schemas {
 		if d.schema(name) == nil {
@@ -207,27 +209,13 @@ func TestEveryOperationLoads(t *testing.T) {
 func TestEveryOperationAnswers(t *testing.T) {
 	t.Parallel()
 	s := New(t)
-	var all []*route
-	var walk func(n *node)
-	walk = func(n *node) {
-		for _, r := range n.routes {
-			all = append(all, r)
-		}
-		for _, next := range n.literal {
-			walk(next)
-		}
-		if n.param != nil {
-			walk(n.param)
-		}
-	}
-	walk(&s.spec.root)
-	for _, r := range all {
+	for _, r := range operations(&s.spec.root) {
 		path := r.pattern
 		for _, name := range r.params {
 			path = strings.ReplaceAll(path, "{"+name+"}", "obj_1")
 		}
 		w := httptest.NewRecorder()
-		s.ServeHTTP(w, verdictRequest(r.method, path, url.Values{}.Encode()))
+		s.ServeHTTP(w, verdictRequest(r.method, path, ""))
 		if !json.Valid(w.Body.Bytes()) {
 			t.Errorf("%s %s: %d, not JSON: %.80s", r.method, path, w.Code, w.Body)
 		}

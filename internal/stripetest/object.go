@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/stripe/stripe-mock/spec"
@@ -428,6 +427,3 @@ func expansions(params map[string]any) []string {
 	}
 	return paths
 }
-
-// money writes an amount for people.
-func money(amount int64) string { return "$" + strconv.FormatFloat(float64(amount)/100, 'f', 2, 64) }

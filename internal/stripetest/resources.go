@@ -179,6 +179,9 @@ func (c *change) onAction(action string) (modelled bool, refusal *apiError) {
 	return true, nil
 }
 
+// money writes an amount for people.
+func money(amount int64) string { return "$" + strconv.FormatFloat(float64(amount)/100, 'f', 2, 64) }
+
 const day = 24 * 60 * 60 // seconds
 
 func (c *change) has(name string) bool {

@@ -8,7 +8,8 @@
 //	judge.go        Stripe's own OpenAPI document decides on every parameter (stripe-mock's validators)
 //	fault.go        scripted faults: refusals, lost answers, cut bodies, hanging requests
 //	idempotency.go  replays and conflicts of Idempotency-Key
-//	execute.go      create, retrieve, update, delete, list, search and expand, for any kind of object
+//	execute.go      create, retrieve, update, delete and act, for any kind of object
+//	list.go         lists: pages and filters
 //	search.go       Stripe's query language
 //	resources.go    what single kinds do beyond that: payments, refunds, invoices, payouts, endpoints
 //	object.go       objects as JSON: samples, parameters written into them, the bytes they are answered with

@@ -151,6 +151,23 @@ func (c caller) get(t *testing.T, path, query string) result {
 	return c.ok(t, http.MethodGet, path, query)
 }
 
+// play sends requests written as method, path and form, where $1 is the id in the answer to the first, and returns the
+// last answer.
+func (c caller) play(t *testing.T, steps []string) (last result) {
+	t.Helper()
+	var ids []string
+	for _, step := range steps {
+		for i, id := range ids {
+			step = strings.ReplaceAll(step, fmt.Sprintf("$%d", i+1), id)
+		}
+		method, rest, _ := strings.Cut(step, " ")
+		path, form, _ := strings.Cut(rest, " ")
+		last = c.do(t, method, path, form)
+		ids = append(ids, last.id())
+	}
+	return last
+}
+
 func TestAuthentication(t *testing.T) {
 	t.Parallel()
 	srv := stripetest.New(t)
@@ -782,6 +799,85 @@ func TestInvoices(t *testing.T) {
 	due := c.post(t, "/v1/invoices", "customer="+customer+"&pending_invoice_items_behavior=include").id()
 	if got := c.post(t, "/v1/invoices/"+due+"/pay", ""); got.at("status") != "paid" || got.at("amount_paid") != float64(100) {
 		t.Errorf("paid: got %s", got.body)
+	}
+}
+
+// TestStates plays short stories and looks at one field of the last answer.
+func TestStates(t *testing.T) {
+	t.Parallel()
+	const (
+		customer = "POST /v1/customers name=Ada"
+		product  = "POST /v1/products name=Hat&description=Warm"
+		price    = "POST /v1/prices unit_amount=500&currency=eur&product=$2"
+		intent   = "POST /v1/payment_intents amount=100&currency=usd"
+		paid     = intent + "&confirm=true&payment_method=pm_card_visa"
+		item     = "POST /v1/invoiceitems customer=$1&amount=700&currency=usd"
+		invoice  = "POST /v1/invoices customer=$1&pending_invoice_items_behavior=include"
+	)
+	tests := []struct {
+		name  string
+		steps []string
+		at    string
+		want  any
+	}{
+		{"invoice item by price", []string{customer, product, price, "POST /v1/invoiceitems customer=$1&price=$3&quantity=3"}, "amount", 1500.0},
+		{"currency of the price", []string{customer, product, price, "POST /v1/invoiceitems customer=$1&price=$3"}, "currency", "eur"},
+		{"price object in the item", []string{customer, product, price, "POST /v1/invoiceitems customer=$1&price=$3"}, "price.unit_amount", 500.0},
+		{"repriced item", []string{customer, product, price, "POST /v1/invoiceitems customer=$1&amount=1&currency=eur", "POST /v1/invoiceitems/$4 price=$3&quantity=2"}, "amount", 1000.0},
+		{"item on a finalized invoice", []string{customer, item, invoice, "POST /v1/invoices/$3/finalize", "POST /v1/invoiceitems customer=$1&amount=1&currency=usd&invoice=$3"}, "error.code", "invoice_not_editable"},
+		{"line of an item", []string{customer, item, invoice, "GET /v1/invoices/$3/lines"}, "object", "list"},
+		{"nothing due is paid at once", []string{customer, "POST /v1/invoices customer=$1", "POST /v1/invoices/$2/finalize"}, "status", "paid"},
+		{"sent invoice", []string{customer, item, invoice, "POST /v1/invoices/$3/send"}, "status", "open"},
+		{"uncollectible invoice", []string{customer, item, invoice, "POST /v1/invoices/$3/finalize", "POST /v1/invoices/$3/mark_uncollectible"}, "status", "uncollectible"},
+		{"voided uncollectible invoice", []string{customer, item, invoice, "POST /v1/invoices/$3/finalize", "POST /v1/invoices/$3/mark_uncollectible", "POST /v1/invoices/$3/void"}, "status", "void"},
+		{"uncollectible draft", []string{customer, item, invoice, "POST /v1/invoices/$3/mark_uncollectible"}, "error.type", "invalid_request_error"},
+		{"paid twice", []string{customer, item, invoice, "POST /v1/invoices/$3/pay", "POST /v1/invoices/$3/pay"}, "error.code", "invoice_already_paid"},
+		{"voided draft", []string{customer, item, invoice, "POST /v1/invoices/$3/void"}, "error.type", "invalid_request_error"},
+		{"due date of a draft", []string{customer, item, invoice + "&collection_method=send_invoice"}, "error.code", "parameter_missing"},
+		{"terms of a finalized invoice", []string{customer, item, invoice, "POST /v1/invoices/$3/finalize", "POST /v1/invoices/$3 days_until_due=3"}, "error.code", "invoice_not_editable"},
+		{"metadata of a finalized invoice", []string{customer, item, invoice, "POST /v1/invoices/$3/finalize", "POST /v1/invoices/$3 metadata[a]=b"}, "metadata.a", "b"},
+		{"intent gets a payment method", []string{intent, "POST /v1/payment_intents/$1 payment_method=pm_card_visa"}, "status", "requires_confirmation"},
+		{"intent gets an amount", []string{intent, "POST /v1/payment_intents/$1 amount=50"}, "amount", 50.0},
+		{"paid intent gets an amount", []string{paid, "POST /v1/payment_intents/$1 amount=50"}, "error.code", "payment_intent_unexpected_state"},
+		{"insufficient funds", []string{intent + "&confirm=true&payment_method=pm_card_visa_chargeDeclinedInsufficientFunds"}, "error.decline_code", "insufficient_funds"},
+		{"refund of an unpaid intent", []string{intent, "POST /v1/refunds payment_intent=$1"}, "error.code", "payment_intent_unexpected_state"},
+		{"refund that is done is not canceled", []string{paid, "POST /v1/refunds payment_intent=$1", "POST /v1/refunds/$2/cancel"}, "error.type", "invalid_request_error"},
+		{"metadata of a refund", []string{paid, "POST /v1/refunds payment_intent=$1", "POST /v1/refunds/$2 metadata[a]=b"}, "metadata.a", "b"},
+		{"price with its product", []string{"POST /v1/prices unit_amount=500&currency=eur&product_data[name]=Hat&expand[]=product"}, "product.name", "Hat"},
+		{"recurring price", []string{product, "POST /v1/prices unit_amount=5&currency=eur&product=$1&recurring[interval]=year"}, "recurring.interval", "year"},
+		{"coupon with an id of its own", []string{"POST /v1/coupons id=SALE&percent_off=25.5&duration=once", "GET /v1/coupons/SALE"}, "percent_off", 25.5},
+		{"coupon twice", []string{"POST /v1/coupons id=SALE&percent_off=25&duration=once", "POST /v1/coupons id=SALE&percent_off=30&duration=once"}, "error.code", "resource_already_exists"},
+		{"payment method that is no card", []string{"POST /v1/payment_methods type=sepa_debit&sepa_debit[iban]=DE89370400440532013000"}, "card", nil},
+		{"payment method of a new customer", []string{"POST /v1/payment_methods type=card&card[token]=tok_visa", "POST /v1/customers payment_method=$1", "GET /v1/payment_methods/$1?expand[]=customer"}, "customer.object", "customer"},
+		{"expanding what is not stored", []string{paid, "GET /v1/payment_intents/$1?expand[]=payment_method"}, "payment_method.object", "payment_method"},
+		{"action that is not modelled", []string{paid, "POST /v1/payment_intents/$1/verify_microdeposits"}, "object", "payment_intent"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			got := as(stripetest.New(t), stripetest.Key).play(t, tt.steps)
+			if got.at(tt.at) != tt.want {
+				t.Errorf("%s: got %v, want %v\n%s", tt.at, got.at(tt.at), tt.want, got.body)
+			}
+		})
+	}
+}
+
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	srv := stripetest.New(t)
+	acct := srv.Account(stripetest.Key)
+	ids := acct.Seed("customer", 2, func(i int) map[string]any { return map[string]any{"name": fmt.Sprint(i)} })
+	acct.Remove(ids[0], "cus_none")
+	c := as(srv, stripetest.Key)
+	if got := c.get(t, "/v1/customers", ""); !cmp.Equal(got.ids(), ids[1:]) || got.data(0).at("name") != "1" {
+		t.Errorf("got %s", got.body)
+	}
+	if got := c.do(t, "GET", "/v1/customers/"+ids[0], ""); got.status != http.StatusNotFound {
+		t.Errorf("got %d, want 404: no tombstone is left", got.status)
+	}
+	if got := c.get(t, "/v1/events", "").ids(); len(got) != 0 {
+		t.Errorf("the test's own hand made events: %v", got)
 	}
 }
 
