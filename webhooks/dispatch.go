@@ -324,7 +324,9 @@ func (d *Dispatcher) judge(ctx context.Context, w store.Work, a answer, o *store
 	case verdictRetry:
 	}
 
-	o.Hold = a.RetryAfter
+	if a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable {
+		o.Hold = a.RetryAfter // The subscriber speaks of itself, not of this event.
+	}
 	tries := w.Delivery.Tries + 1
 	wait, more := d.Schedule.wait(tries, d.Random())
 	if !more {

@@ -30,6 +30,9 @@ const (
 
 	// lateDeliveries is how long the secrets of a replaced endpoint stay valid: Stripe tries for three days.
 	lateDeliveries = 72 * time.Hour
+
+	// sameCreation is how long a creation that was not completed can be taken up again.
+	sameCreation = 10 * time.Minute
 )
 
 // A Caller makes calls to Stripe. A [stripeapi.Client] is one.
@@ -142,7 +145,7 @@ func (r *registrar) settle(ctx context.Context, conn *store.Connection, e store.
 }
 
 // create makes a new endpoint, and then deletes those that earlier tries may have left. If we crash before the secret is
-// stored, the same idempotency key gets the same endpoint with its secret when the pool is tried again; Stripe tells it
+// stored, the same idempotency key gets the same endpoint with its secret when the pool is tried again soon; Stripe tells it
 // nowhere else.
 func (r *registrar) create(ctx context.Context, conn *store.Connection, e store.Endpoint, types []string) (store.Endpoint, error) {
 	params := &stripe.WebhookEndpointParams{
@@ -157,7 +160,7 @@ func (r *registrar) create(ctx context.Context, conn *store.Connection, e store.
 	if e.APIVersion != "" {
 		params.APIVersion = new(e.APIVersion)
 	}
-	made, err := r.createOnce(ctx, conn, params, creationKey(e, params, types))
+	made, err := r.createOnce(ctx, conn, params, creationKey(e, params, types, r.now()))
 	if isFull(err) && r.deleteOthers(ctx, conn, e) > 0 {
 		// What an earlier try left took the last place.
 		made, err = r.createOnce(ctx, conn, params, "")
@@ -182,14 +185,15 @@ func (r *registrar) create(ctx context.Context, conn *store.Connection, e store.
 	return stored, nil
 }
 
-// creationKey is the same for the same creation of the same endpoint, and another one for what replaces it.
-func creationKey(e store.Endpoint, p *stripe.WebhookEndpointParams, types []string) string {
+// creationKey is the same for the same creation of the same endpoint, and another one for what replaces it. It does not hold
+// for longer than sameCreation, because Stripe also remembers under it that it refused.
+func creationKey(e store.Endpoint, p *stripe.WebhookEndpointParams, types []string, now time.Time) string {
 	sum := sha256.New()
-	for _, part := range append([]string{
+	fmt.Fprintf(sum, "%q", []string{
 		e.ID, e.StripeID, *p.URL, *p.Description, strconv.FormatBool(e.Connect), e.APIVersion,
-	}, types...) {
-		fmt.Fprintf(sum, "%q", part)
-	}
+		now.Truncate(sameCreation).Format(time.RFC3339),
+	})
+	fmt.Fprintf(sum, "%q", types)
 	return "endpoint-" + hex.EncodeToString(sum.Sum(nil)[:16])
 }
 

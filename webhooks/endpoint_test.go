@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -361,6 +362,8 @@ func TestAttachAdoptsAfterCrash(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			l := newLine(t, lineOptions{})
+			now := time.Now()
+			l.service.registrar.now = func() time.Time { return now } // the next sameCreation must not begin in between
 			l.service.registrar.store = &forgetful{ServiceStore: l.store, lose: 1}
 			a := Attachment{Name: "Hook", Connection: l.connection(stripetest.Key), Group: "charge", URL: "https://example.com"}
 			if _, err := l.service.Attach(t.Context(), workspace, a); !errors.Is(err, store.ErrUnavailable) {
