@@ -73,33 +73,36 @@ func (c *counting) TokenByHash(ctx context.Context, hash [32]byte) (store.Token,
 	return c.Store.TokenByHash(ctx, hash)
 }
 
-func openStore(t testing.TB, path string) *counting {
-	t.Helper()
+func openStore(tb testing.TB, path string) *counting {
+	tb.Helper()
 	s, err := sqlite.Open(context.Background(), path, time.Now)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return &counting{Store: s}
 }
 
-func file(t testing.TB) string { return filepath.Join(t.TempDir(), "connector.db") }
-
-func service(t testing.TB) (*connection.Service, *stripe, *counting) {
-	t.Helper()
-	s, st := newStripe(), openStore(t, file(t))
-	return connection.NewService(st, ring(t, key("k", 1)), s, time.Now), s, st
+func file(tb testing.TB) string {
+	tb.Helper()
+	return filepath.Join(tb.TempDir(), "connector.db")
 }
 
-func create(t testing.TB, s *connection.Service, workspace, key string) connection.View {
-	t.Helper()
-	v, err := s.Create(t.Context(), workspace, connection.Input{Name: "Shop", Key: key})
+func service(tb testing.TB) (*connection.Service, *stripe, *counting) {
+	tb.Helper()
+	s, st := newStripe(), openStore(tb, file(tb))
+	return connection.NewService(st, ring(tb, key("k", 1)), s, time.Now), s, st
+}
+
+func create(tb testing.TB, s *connection.Service, workspace, key string) connection.View {
+	tb.Helper()
+	v, err := s.Create(tb.Context(), workspace, connection.Input{Name: "Shop", Key: key})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return v
 }

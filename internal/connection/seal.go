@@ -151,7 +151,7 @@ func readKey(path string) (Key, error) {
 	if info.Mode().Perm()&0o077 != 0 {
 		return Key{}, fmt.Errorf("others may read it (mode %o); make it 600", info.Mode().Perm())
 	}
-	text, err := os.ReadFile(path)
+	text, err := os.ReadFile(path) //nolint:gosec // the operator's path
 	if err != nil {
 		return Key{}, err
 	}

@@ -17,11 +17,11 @@ func key(id string, b byte) connection.Key {
 	return connection.NewKey(id, bytes.Repeat([]byte{b}, 32))
 }
 
-func ring(t testing.TB, keys ...connection.Key) *connection.Ring {
-	t.Helper()
+func ring(tb testing.TB, keys ...connection.Key) *connection.Ring {
+	tb.Helper()
 	r, err := connection.NewRing(keys...)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return r
 }

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -194,10 +195,11 @@ func (s *slowReads) TokenByHash(ctx context.Context, hash [32]byte) (store.Token
 type failingTouch struct {
 	store.Store
 	failure error
+	mended  atomic.Bool
 }
 
 func (s *failingTouch) TouchTokens(ctx context.Context, used map[string]time.Time) error {
-	if s.failure != nil {
+	if !s.mended.Load() {
 		return s.failure
 	}
 	return s.Store.TouchTokens(ctx, used)
@@ -235,7 +237,7 @@ func TestLastUse(t *testing.T) {
 		if got := lastUse(); !got.IsZero() {
 			t.Errorf("while it cannot be stored: got %v, want never", got)
 		}
-		st.failure = nil
+		st.mended.Store(true)
 		time.Sleep(31 * time.Second)
 		synctest.Wait()
 		if got := lastUse(); !got.Equal(first) {

@@ -26,8 +26,8 @@ var idText = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(
 // prefix sort by time.
 func NewID(prefix string, now time.Time) string {
 	var b [16]byte
-	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16) //nolint:gosec // times before 1970 do not occur
-	_, _ = rand.Read(b[6:])                                        // never fails, it rather ends the program
+	binary.BigEndian.PutUint64(b[:8], uint64(now.UnixMilli())<<16)
+	_, _ = rand.Read(b[6:]) // never fails, it rather ends the program
 	return prefix + "_" + idText.EncodeToString(b[:])
 }
 

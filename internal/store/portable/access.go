@@ -37,8 +37,8 @@ func CreateToken(ctx context.Context, q Querier, t store.Token) error {
 
 // Bootstrap is Access.Bootstrap. The caller sees to it that no two run at once.
 func Bootstrap(ctx context.Context, q Querier, t store.Token) (bool, error) {
-	var any bool
-	if err := q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tokens)").Scan(&any); err != nil || any {
+	var exists bool
+	if err := q.QueryRowContext(ctx, "SELECT EXISTS (SELECT 1 FROM tokens)").Scan(&exists); err != nil || exists {
 		return false, err
 	}
 	return true, CreateToken(ctx, q, t)

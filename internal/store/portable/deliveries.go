@@ -19,8 +19,10 @@ const insertDelivery = "INSERT INTO deliveries (" + deliveryColumns +
 	") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (event, endpoint, webhook) DO "
 
 func deliveryValues(d *store.Delivery) []any {
-	return []any{d.ID, d.Workspace, d.Webhook, d.Endpoint, d.Event, d.Type, d.State, d.Reason,
-		d.Attempts, d.Tries, d.LastStatus, Micros(d.NextAt), Micros(d.Created)}
+	return []any{
+		d.ID, d.Workspace, d.Webhook, d.Endpoint, d.Event, d.Type, d.State, d.Reason,
+		d.Attempts, d.Tries, d.LastStatus, Micros(d.NextAt), Micros(d.Created),
+	}
 }
 
 // NewDelivery is a delivery of e to w that is due now, or skipped if w is disabled.

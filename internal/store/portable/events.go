@@ -11,8 +11,11 @@ import (
 const eventColumns = "id, endpoint, workspace, type, account, livemode, api_version, source, created, received"
 
 func eventFields(e *store.Event) []any {
-	return []any{&e.ID, &e.Endpoint, &e.Workspace, &e.Type, &e.Account, &e.Livemode, &e.APIVersion, &e.Source,
-		timeColumn{&e.Created}, timeColumn{&e.Received}}
+	return []any{
+		&e.ID, &e.Endpoint, &e.Workspace, &e.Type, &e.Account, &e.Livemode, &e.APIVersion, &e.Source,
+		timeColumn{&e.Created},
+		timeColumn{&e.Received},
+	}
 }
 
 func scanEvent(row scanner) (store.Event, error) {

@@ -41,7 +41,7 @@ func (t SealedTable) Reseal(ctx context.Context, q Querier, seal Seal, after str
 			}
 			return err
 		}
-		value := any(nil)
+		var value any
 		if t.many {
 			for i := range r.secrets {
 				if err := again(&r.secrets[i].Sealed); err != nil {

@@ -92,13 +92,12 @@ func loadLanes(ctx context.Context, q portable.Querier) (*lanes, error) {
 	return ls, nil
 }
 
-func (ls *lanes) add(w store.Webhook) *lane {
+func (ls *lanes) add(w store.Webhook) {
 	l := &lane{webhook: w, out: make(map[string]int64), due: never}
 	ls.byID[w.ID] = l
 	ls.order = append(ls.order, l)
 	p := ls.pools[w.Endpoint]
 	p.lanes = append(p.lanes, l)
-	return l
 }
 
 // count adds a lane to the totals, or takes it out with sign -1.

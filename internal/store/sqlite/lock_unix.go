@@ -14,7 +14,7 @@ import (
 // lockFile takes the exclusive lock on a file, which ends with the process however that ends. The file holds the process id
 // for the message that a second process gets.
 func lockFile(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // the operator's path
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	w := &writer{store: s, q: &prepared{on: conn}, lanes: lanes}
 	s.backlog.set(lanes.total)
-	go w.run()
+	go w.run() //nolint:contextcheck // it works until Close, for all callers
 	return nil
 }
 
@@ -245,7 +245,7 @@ func (p *prepared) statement(ctx context.Context, query string) *sql.Stmt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.statements[query] == nil {
-		stmt, err := p.on.PrepareContext(ctx, query)
+		stmt, err := p.on.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is closed with the database
 		if err != nil {
 			return nil // running it says the same, where it can be reported
 		}
@@ -258,21 +258,21 @@ func (p *prepared) statement(ctx context.Context, query string) *sql.Stmt {
 }
 
 func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if stmt := p.statement(ctx, query); stmt != nil {
+	if stmt := p.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it stays prepared
 		return stmt.ExecContext(ctx, args...)
 	}
 	return p.on.ExecContext(ctx, query, args...)
 }
 
 func (p *prepared) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if stmt := p.statement(ctx, query); stmt != nil {
+	if stmt := p.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it stays prepared
 		return stmt.QueryContext(ctx, args...)
 	}
 	return p.on.QueryContext(ctx, query, args...)
 }
 
 func (p *prepared) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if stmt := p.statement(ctx, query); stmt != nil {
+	if stmt := p.statement(ctx, query); stmt != nil { //nolint:sqlclosecheck // it stays prepared
 		return stmt.QueryRowContext(ctx, args...)
 	}
 	return p.on.QueryRowContext(ctx, query, args...)

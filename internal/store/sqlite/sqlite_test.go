@@ -21,26 +21,30 @@ import (
 	"stripe-connector/internal/store/storetest"
 )
 
-func open(t testing.TB, path string) *Store {
-	t.Helper()
+func open(tb testing.TB, path string) *Store {
+	tb.Helper()
 	s, err := Open(context.Background(), path, time.Now)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := s.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return s
 }
 
-func file(t testing.TB) string { return filepath.Join(t.TempDir(), "data", "connector.db") }
+func file(tb testing.TB) string {
+	tb.Helper()
+	return filepath.Join(tb.TempDir(), "data", "connector.db")
+}
 
 // TestConformance also explains every statement that the suite has run: each must find its rows by an index.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	storetest.Run(t, func(t *testing.T) store.Store {
+		t.Helper()
 		s := open(t, file(t))
 		t.Cleanup(func() { explain(t, s) })
 		return s
@@ -87,17 +91,7 @@ func explain(t *testing.T, s *Store) {
 		if !slices.Contains([]string{"SELECT", "UPDATE", "DELETE", "INSERT"}, verb) {
 			continue
 		}
-		rows, err := s.readDB.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+text, make([]any, strings.Count(text, "$"))...)
-		if err != nil {
-			t.Errorf("explaining %s: %v", text, err)
-			continue
-		}
-		for rows.Next() {
-			var id, parent, unused int
-			var step string
-			if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
-				t.Fatal(err)
-			}
+		for _, step := range plan(t, s, text) {
 			if strings.HasPrefix(step, "SCAN") && !strings.HasPrefix(step, "SCAN (subquery") &&
 				!strings.HasPrefix(step, "SCAN CONSTANT ROW") && step != "SCAN counted" && !slices.ContainsFunc(whole, contains(text)) {
 				t.Errorf("%s\n\tfinds its rows by %s", text, step)
@@ -107,10 +101,29 @@ func explain(t *testing.T, s *Store) {
 				t.Errorf("%s\n\tsorts by %s", text, step)
 			}
 		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	}
+}
+
+// plan returns the steps by which SQLite means to run a statement.
+func plan(t *testing.T, s *Store, text string) (steps []string) {
+	t.Helper()
+	rows, err := s.readDB.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+text, make([]any, strings.Count(text, "$"))...)
+	if err != nil {
+		t.Fatalf("explaining %s: %v", text, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id, parent, unused int
+		var step string
+		if err := rows.Scan(&id, &parent, &unused, &step); err != nil {
 			t.Fatal(err)
 		}
+		steps = append(steps, step)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return steps
 }
 
 func TestSecondProcess(t *testing.T) {
@@ -144,18 +157,18 @@ func TestFilesArePrivate(t *testing.T) {
 }
 
 // A pool to send events to.
-func line(t testing.TB, s *Store, webhooks int) store.Endpoint {
-	t.Helper()
+func line(tb testing.TB, s *Store, webhooks int) store.Endpoint {
+	tb.Helper()
 	ctx := context.Background()
 	c := store.Connection{ID: store.NewID(store.PrefixConnection, s.now()), Workspace: "w", Key: []byte("k"), Created: s.now()}
 	if err := s.CreateConnection(ctx, c); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	e, err := s.EnsureEndpoint(ctx, store.Endpoint{
 		ID: store.NewID(store.PrefixEndpoint, s.now()), Workspace: "w", Connection: c.ID, State: store.EndpointEnabled,
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for i := range webhooks {
 		_, _, err := s.CreateWebhook(ctx, store.Webhook{
@@ -163,7 +176,7 @@ func line(t testing.TB, s *Store, webhooks int) store.Endpoint {
 			URL: fmt.Sprint("https://example.com/", i), EventTypes: []string{"*"}, State: store.WebhookActive,
 		})
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return e
@@ -176,12 +189,12 @@ func event(e store.Endpoint, n, size int) store.NewEvent {
 	}
 }
 
-func fill(t testing.TB, s *Store, n int) store.Endpoint {
-	t.Helper()
-	e := line(t, s, 1)
+func fill(tb testing.TB, s *Store, n int) store.Endpoint {
+	tb.Helper()
+	e := line(tb, s, 1)
 	for i := range n {
 		if _, err := s.Ingest(context.Background(), []store.NewEvent{event(e, i, 10)}, store.Lease{}); err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
 	return e
@@ -240,14 +253,14 @@ func TestCrash(t *testing.T) {
 	}
 }
 
-func exec(t testing.TB, s *Store, statement string) {
-	t.Helper()
+func exec(tb testing.TB, s *Store, statement string) {
+	tb.Helper()
 	err := s.write(context.Background(), "setting", 0, func(ctx context.Context, tx *tx) error {
 		_, err := tx.ExecContext(ctx, statement)
 		return err
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -401,19 +414,16 @@ func TestBatchMates(t *testing.T) {
 			})
 		})
 		<-started
-		ctx, cancel := context.WithCancel(t.Context())
+		left, cancel := context.WithCancel(t.Context())
+		callers := []context.Context{t.Context(), left, left}
 		errs := make([]error, 30)
 		for i := range errs {
 			wg.Go(func() {
-				ev, ctx := event(e, i, 10), ctx
-				more := event(e, 1000+i, 10)
-				switch i % 3 {
-				case 1:
-					more.Endpoint = "ep_unknown" // after the first one was stored
-				case 0:
-					ctx = t.Context()
+				first, second := event(e, i, 10), event(e, 1000+i, 10)
+				if i%3 == 1 {
+					second.Endpoint = "ep_unknown" // after the first one was stored
 				}
-				_, errs[i] = s.Ingest(ctx, []store.NewEvent{ev, more}, lease)
+				_, errs[i] = s.Ingest(callers[i%3], []store.NewEvent{first, second}, lease)
 			})
 		}
 		synctest.Wait()

@@ -19,9 +19,8 @@ import (
 // Run runs the suite. open returns a store that is empty and is closed when its test ends.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	t.Helper()
-	groups := []map[string]func(*testing.T, store.Store){access, nouns, lists, ingest, queue, rescue, retention, general}
-	for _, group := range groups {
-		for name, test := range group {
+	for _, part := range []suite{access(), nouns(), lists(), ingest(), queue(), rescue(), retention(), general()} {
+		for name, test := range part {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				test(t, open(t))
@@ -29,6 +28,9 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		}
 	}
 }
+
+// A suite is tests by name, each with a store of its own.
+type suite map[string]func(*testing.T, store.Store)
 
 // lease is long enough for any test, and wide.
 var lease = store.Lease{PerWebhook: 1000, For: time.Hour}
@@ -199,82 +201,84 @@ func pages[T any](t *testing.T, limit int, read func(store.Page) (store.List[T],
 	}
 }
 
-var general = map[string]func(*testing.T, store.Store){
-	"Lock": func(t *testing.T, s store.Store) {
-		release := must[func()](t)(s.Lock(t.Context(), "a"))
-		other := must[func()](t)(s.Lock(t.Context(), "b"))
-		other()
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		_, err := s.Lock(ctx, "a")
-		wantErr(t, "locking what is locked", err, context.Canceled)
-		release()
-		again := must[func()](t)(s.Lock(t.Context(), "a"))
-		again()
-	},
-	"LockExcludes": func(t *testing.T, s store.Store) {
-		n, done := 0, make(chan error)
-		for range 8 {
-			go func() {
-				for range 20 {
-					release, err := s.Lock(t.Context(), "counter")
-					if err != nil {
-						done <- err
-						return
+func general() suite {
+	return suite{
+		"Lock": func(t *testing.T, s store.Store) {
+			release := must[func()](t)(s.Lock(t.Context(), "a"))
+			other := must[func()](t)(s.Lock(t.Context(), "b"))
+			other()
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_, err := s.Lock(ctx, "a")
+			wantErr(t, "locking what is locked", err, context.Canceled)
+			release()
+			again := must[func()](t)(s.Lock(t.Context(), "a"))
+			again()
+		},
+		"LockExcludes": func(t *testing.T, s store.Store) {
+			n, done := 0, make(chan error)
+			for range 8 {
+				go func() {
+					for range 20 {
+						release, err := s.Lock(t.Context(), "counter")
+						if err != nil {
+							done <- err
+							return
+						}
+						n++ // the race detector watches
+						release()
 					}
-					n++ // the race detector watches
-					release()
-				}
-				done <- nil
-			}()
-		}
-		for range 8 {
-			mustDo(t, <-done)
-		}
-		wantEqual(t, "count", n, 160)
-	},
-	"Closed": func(t *testing.T, s store.Store) {
-		mustDo(t, s.Ping(t.Context()))
-		mustDo(t, s.Close())
-		wantErr(t, "Ping", s.Ping(t.Context()), store.ErrUnavailable)
-		wantErr(t, "CreateConnection", s.CreateConnection(t.Context(), connection("w")), store.ErrUnavailable)
-		_, err := s.Connections(t.Context(), "w", store.Page{})
-		wantErr(t, "Connections", err, store.ErrUnavailable)
-		_, err = s.Claim(t.Context(), lease, 1)
-		wantErr(t, "Claim", err, store.ErrUnavailable)
-	},
-	"CancelledBeforehand": func(t *testing.T, s store.Store) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		c := connection("w")
-		wantErr(t, "CreateConnection", s.CreateConnection(ctx, c), context.Canceled)
-		_, err := s.Connection(t.Context(), "w", c.ID)
-		wantErr(t, "Connection", err, store.ErrNotFound)
-	},
-	"Reseal": func(t *testing.T, s store.Store) {
-		l := newLine(t, s, "w", []string{"*"})
-		for range 150 { // more than one step
-			mustDo(t, s.CreateConnection(t.Context(), connection("w")))
-		}
-		_, err := s.UpdateEndpoint(t.Context(), "w", l.endpoint.ID, func(e *store.Endpoint) error {
-			e.Secrets = []store.Secret{{Sealed: []byte("one")}, {Sealed: []byte("two"), NotAfter: born}}
-			return nil
-		})
-		mustDo(t, err)
-		seal := func(owner, purpose string, sealed []byte) ([]byte, error) {
-			return fmt.Appendf(nil, "%s %s %s", owner, purpose, sealed), nil
-		}
-		n := must[int](t)(s.Reseal(t.Context(), seal))
-		wantEqual(t, "count", n, 151+2+1)
-		e := must[store.Endpoint](t)(s.Endpoint(t.Context(), "w", l.endpoint.ID))
-		wantEqual(t, "endpoint secret", string(e.Secrets[1].Sealed), e.ID+" endpoint two")
-		wantEqual(t, "its end", e.Secrets[1].NotAfter, born)
-		c := must[store.Connection](t)(s.Connection(t.Context(), "w", e.Connection))
-		wantEqual(t, "key", string(c.Key), c.ID+" key sealed key")
-		n = must[int](t)(s.Reseal(t.Context(), func(_, _ string, sealed []byte) ([]byte, error) { return sealed, nil }))
-		wantEqual(t, "count of a second time", n, 0)
-		refused := errors.New("refused")
-		_, err = s.Reseal(t.Context(), func(string, string, []byte) ([]byte, error) { return nil, refused })
-		wantErr(t, "Reseal", err, refused)
-	},
+					done <- nil
+				}()
+			}
+			for range 8 {
+				mustDo(t, <-done)
+			}
+			wantEqual(t, "count", n, 160)
+		},
+		"Closed": func(t *testing.T, s store.Store) {
+			mustDo(t, s.Ping(t.Context()))
+			mustDo(t, s.Close())
+			wantErr(t, "Ping", s.Ping(t.Context()), store.ErrUnavailable)
+			wantErr(t, "CreateConnection", s.CreateConnection(t.Context(), connection("w")), store.ErrUnavailable)
+			_, err := s.Connections(t.Context(), "w", store.Page{})
+			wantErr(t, "Connections", err, store.ErrUnavailable)
+			_, err = s.Claim(t.Context(), lease, 1)
+			wantErr(t, "Claim", err, store.ErrUnavailable)
+		},
+		"CancelledBeforehand": func(t *testing.T, s store.Store) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			c := connection("w")
+			wantErr(t, "CreateConnection", s.CreateConnection(ctx, c), context.Canceled)
+			_, err := s.Connection(t.Context(), "w", c.ID)
+			wantErr(t, "Connection", err, store.ErrNotFound)
+		},
+		"Reseal": func(t *testing.T, s store.Store) {
+			l := newLine(t, s, "w", []string{"*"})
+			for range 150 { // more than one step
+				mustDo(t, s.CreateConnection(t.Context(), connection("w")))
+			}
+			_, err := s.UpdateEndpoint(t.Context(), "w", l.endpoint.ID, func(e *store.Endpoint) error {
+				e.Secrets = []store.Secret{{Sealed: []byte("one")}, {Sealed: []byte("two"), NotAfter: born}}
+				return nil
+			})
+			mustDo(t, err)
+			seal := func(owner, purpose string, sealed []byte) ([]byte, error) {
+				return fmt.Appendf(nil, "%s %s %s", owner, purpose, sealed), nil
+			}
+			n := must[int](t)(s.Reseal(t.Context(), seal))
+			wantEqual(t, "count", n, 151+2+1)
+			e := must[store.Endpoint](t)(s.Endpoint(t.Context(), "w", l.endpoint.ID))
+			wantEqual(t, "endpoint secret", string(e.Secrets[1].Sealed), e.ID+" endpoint two")
+			wantEqual(t, "its end", e.Secrets[1].NotAfter, born)
+			c := must[store.Connection](t)(s.Connection(t.Context(), "w", e.Connection))
+			wantEqual(t, "key", string(c.Key), c.ID+" key sealed key")
+			n = must[int](t)(s.Reseal(t.Context(), func(_, _ string, sealed []byte) ([]byte, error) { return sealed, nil }))
+			wantEqual(t, "count of a second time", n, 0)
+			refused := errors.New("refused")
+			_, err = s.Reseal(t.Context(), func(string, string, []byte) ([]byte, error) { return nil, refused })
+			wantErr(t, "Reseal", err, refused)
+		},
+	}
 }
