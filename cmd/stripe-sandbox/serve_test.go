@@ -85,7 +85,7 @@ func TestBrief(t *testing.T) {
 	}{
 		{"what identifies comes first", map[string]any{"a": 1.0, "object": "customer", "id": "cus_1"}, `{id: "cus_1", object: "customer", a: 1}`},
 		{"nothing empty", map[string]any{"id": "x", "b": nil, "c": map[string]any{}, "d": []any{}, "e": ""}, `{id: "x", e: ""}`},
-		{"lists by their first", map[string]any{"bundles": []any{map[string]any{"id": "a"}, 2.0, 3.0}}, `{bundles: [{id: "a"}, … 2 more]}`},
+		{"the start of lists", map[string]any{"bundles": []any{map[string]any{"id": "a"}, 2.0, 3.0}}, `{bundles: [{id: "a"}, 2, … 1 more]}`},
 		{"no secrets", map[string]any{"client_secret": "pi_secret"}, `{client_secret: "…"}`},
 	}
 	for _, tt := range tests {

@@ -51,11 +51,14 @@ func at(v any, path ...any) any {
 	return v
 }
 
-// maxBrief is how many characters of an answer are shown.
-const maxBrief = 320
+// How much of an answer is shown: characters, and elements of a list.
+const (
+	maxBrief = 320
+	maxItems = 2
+)
 
-// brief writes JSON for people: on one line, without what is empty or secret, what identifies first, one element of a
-// list.
+// brief writes JSON for people: on one line, without what is empty or secret, what identifies first, and little of
+// long lists.
 func brief(v any) string {
 	var b strings.Builder
 	write(&b, v)
@@ -66,7 +69,10 @@ func brief(v any) string {
 }
 
 // leading are the fields worth seeing first.
-var leading = []string{"status_code", "id", "object", "type", "title", "detail", "name", "email", "deleted"}
+var leading = []string{
+	"status_code", "id", "object", "type", "title", "detail", "fields", "field", "message", "name", "email", "phone", "balance",
+	"metadata", "shipping", "deleted",
+}
 
 func write(b *strings.Builder, v any) {
 	switch v := v.(type) {
@@ -98,11 +104,14 @@ func write(b *strings.Builder, v any) {
 		b.WriteByte('}')
 	case []any:
 		b.WriteByte('[')
-		if len(v) > 0 {
-			write(b, v[0])
+		for i, item := range v[:min(maxItems, len(v))] {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			write(b, item)
 		}
-		if len(v) > 1 {
-			fmt.Fprintf(b, ", … %d more", len(v)-1)
+		if more := len(v) - maxItems; more > 0 {
+			fmt.Fprintf(b, ", … %d more", more)
 		}
 		b.WriteByte(']')
 	default:

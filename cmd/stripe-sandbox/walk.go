@@ -244,7 +244,7 @@ func (w *walk) call(ctx context.Context, method, path string, b bundle, statuses
 	if answer != nil {
 		text = w.redact(brief(answer))
 	}
-	fmt.Fprintf(w.out, "  ←  %d in %d ms  %s\n", status, time.Since(began).Milliseconds(), text)
+	fmt.Fprintf(w.out, "  ←  %d in %.1f ms  %s\n", status, float64(time.Since(began).Microseconds())/1000, text)
 	if !slices.Contains(statuses, status) {
 		return nil, fmt.Errorf("%s %s answered %d, wanted %d: %s", method, path, status, statuses[0], text)
 	}

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -867,7 +868,7 @@ func TestRemove(t *testing.T) {
 	t.Parallel()
 	srv := stripetest.New(t)
 	acct := srv.Account(stripetest.Key)
-	ids := acct.Seed("customer", 2, func(i int) map[string]any { return map[string]any{"name": fmt.Sprint(i)} })
+	ids := acct.Seed("customer", 2, func(i int) map[string]any { return map[string]any{"name": strconv.Itoa(i)} })
 	acct.Remove(ids[0], "cus_none")
 	c := as(srv, stripetest.Key)
 	if got := c.get(t, "/v1/customers", ""); !cmp.Equal(got.ids(), ids[1:]) || got.data(0).at("name") != "1" {
