@@ -3,6 +3,7 @@ package spec
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Kind is what a field holds, and so how its value is read.
@@ -299,9 +300,17 @@ func (f Field) Matching(pattern, otherwise string) Field {
 // idPattern is what may stand in a URL path: stripe-go would turn an empty id into a list or a collection delete.
 const idPattern = `^[A-Za-z0-9_-]{1,255}$`
 
-// PathSafe restricts an id to what may stand in a URL path.
+// PathSafe restricts an id to what may stand in a URL path. An API key that was pasted into the wrong box may not: paths
+// are logged.
 func (f Field) PathSafe() Field {
-	return f.Matching(idPattern, "must be an id of letters, digits, _ and -, at most 255 of them")
+	f = f.Matching(idPattern, "must be an id of letters, digits, _ and -, at most 255 of them")
+	safe := f.check
+	return f.Checked(func(s string) string {
+		if strings.HasPrefix(s, "sk_") || strings.HasPrefix(s, "rk_") {
+			return "must be an id, not an API key"
+		}
+		return safe(s)
+	})
 }
 
 // InPath puts an id into the URL, where it is always required.

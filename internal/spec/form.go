@@ -168,9 +168,11 @@ func (d *draft) conds(either AnyOf) AnyOf {
 }
 
 func (d *draft) inputs() []Input {
-	inputs := make([]Input, len(d.fields))
-	for i, f := range d.fields {
-		inputs[i] = f.Input
+	inputs := make([]Input, 0, len(d.fields))
+	for _, f := range d.fields {
+		if !f.Hidden {
+			inputs = append(inputs, f.Input)
+		}
 	}
 	return inputs
 }
