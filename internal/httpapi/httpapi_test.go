@@ -1,0 +1,615 @@
+package httpapi
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rs/zerolog"
+
+	"stripe-connector/internal/connection"
+	"stripe-connector/internal/store/sqlite"
+	"stripe-connector/internal/stripeapi"
+	"stripe-connector/internal/stripetest"
+	"stripe-connector/modules"
+	"stripe-connector/webhooks"
+)
+
+// A service is the whole request line over real HTTP, with a local Stripe behind it.
+type service struct {
+	t       *testing.T
+	url     string
+	stripe  *stripetest.Server
+	dir     string // of the database
+	log     *logBuffer
+	tokens  *connection.Tokens
+	token   string // admin of the workspace "default"
+	conn    string // a connection of it
+	handler http.Handler
+}
+
+// A logBuffer is what the service logged.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+const adminToken = "sc_admin_token_of_the_tests"
+
+func newService(t *testing.T, change ...func(*stripeapi.Config)) *service {
+	t.Helper()
+	s := &service{t: t, stripe: stripetest.New(t), dir: t.TempDir(), log: &logBuffer{}, token: adminToken}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	db, err := sqlite.Open(t.Context(), filepath.Join(s.dir, "connector.db"), time.Now)
+	must(err)
+	ring, err := connection.NewRing(connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
+	must(err)
+	catalogue, err := modules.Catalogue()
+	must(err)
+	log := zerolog.New(s.log).Level(zerolog.DebugLevel)
+	cfg := stripeapi.Config{BaseURL: s.stripe.URL, RateTest: 1e6, RateLive: 1e6, Budget: 10 * time.Second, Now: time.Now, Log: log}
+	for _, c := range change {
+		c(&cfg)
+	}
+	stripe, err := stripeapi.New(cfg)
+	must(err)
+	s.tokens = connection.NewTokens(db, time.Now, log)
+	_, err = s.tokens.Bootstrap(t.Context(), adminToken)
+	must(err)
+	deliverer := webhooks.NewDeliverer(5*time.Second, true, time.Now)
+	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
+		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule{time.Millisecond, time.Millisecond}, Grace: time.Second, Now: time.Now, Log: log,
+	})
+	server := httptest.NewUnstartedServer(nil)
+	s.url = "http://" + server.Listener.Addr().String()
+	hooks := webhooks.NewService(webhooks.ServiceConfig{
+		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: s.url, Now: time.Now, Log: log,
+	})
+	s.handler = New(Config{
+		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: s.tokens, Webhooks: hooks,
+		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log}),
+		Ready:    db.Ping, MaxLimit: 1000, Log: log, Now: time.Now,
+	})
+	server.Config.Handler = s.handler
+	server.Start()
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { dispatcher.Run(ctx) })
+	t.Cleanup(func() {
+		server.Close()
+		hooks.Close()
+		stop()
+		running.Wait()
+		deliverer.Close()
+		stripe.Close()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.conn = s.connect(s.token, stripetest.Key)
+	return s
+}
+
+// connect makes a connection in the token's workspace.
+func (s *service) connect(token, key string) string {
+	s.t.Helper()
+	var made struct{ ID string }
+	s.as(token, http.MethodPost, "/v1/connections", map[string]string{"key": key}).want(http.StatusCreated).into(&made)
+	return made.ID
+}
+
+// An answer is what the service said.
+type answer struct {
+	t      *testing.T
+	status int
+	header http.Header
+	body   string
+}
+
+func (a answer) want(status int) answer {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Fatalf("status = %d, want %d: %s", a.status, status, a.body)
+	}
+	return a
+}
+
+func (a answer) into(v any) {
+	a.t.Helper()
+	if err := json.Unmarshal([]byte(a.body), v); err != nil {
+		a.t.Fatalf("reading %s: %v", a.body, err)
+	}
+}
+
+func (a answer) problem() Problem {
+	a.t.Helper()
+	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
+		a.t.Fatalf("Content-Type = %q, want a problem: %d %s", got, a.status, a.body)
+	}
+	var p Problem
+	a.into(&p)
+	if p.Status != a.status || p.Title == "" || p.ErrorType == "" || p.RequestID == "" || p.Type != "about:blank" {
+		a.t.Fatalf("the problem is incomplete: %s", a.body)
+	}
+	return p
+}
+
+// call makes a request as the admin of the default workspace. body is JSON as text, or what becomes it.
+func (s *service) call(method, path string, body any, headers ...string) answer {
+	s.t.Helper()
+	return s.as(s.token, method, path, body, headers...)
+}
+
+func (s *service) as(token, method, path string, body any, headers ...string) answer {
+	s.t.Helper()
+	res := s.open(s.t.Context(), token, method, path, body, headers...)
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{s.t, res.StatusCode, res.Header, string(text)}
+}
+
+func (s *service) open(ctx context.Context, token, method, path string, body any, headers ...string) *http.Response {
+	s.t.Helper()
+	var text []byte
+	switch body := body.(type) {
+	case nil:
+	case string:
+		text = []byte(body)
+	default:
+		var err error
+		if text, err = json.Marshal(body); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(text))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return res
+}
+
+// run posts a bundle to a module; the connection is added.
+func (s *service) run(module, bundle string, headers ...string) answer {
+	s.t.Helper()
+	bundle = strings.Replace(`{"connection":"`+s.conn+`",`+strings.TrimPrefix(bundle, "{"), ",}", "}", 1)
+	return s.call(http.MethodPost, "/v1/modules/"+module, bundle, headers...)
+}
+
+// token makes a token of another role or workspace.
+func (s *service) newToken(workspace string, role connection.Role) string {
+	s.t.Helper()
+	_, token, err := s.tokens.Create(s.t.Context(), workspace, role, "")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return token
+}
+
+// odd is an object as Stripe could write it: nulls, fields that no SDK knows, numbers and escapes in unusual forms.
+const odd = "{\n  \"id\": \"cus_odd\",\n  \"object\": \"customer\",\n  \"balance\": -0,\n  \"ratio\": 1.0e3,\n  \"big\": 12345678901234567890,\n" +
+	"  \"email\": null,\n  \"name\": \"\\u00e9\\/<b>&\\u2028é\",\n  \"created\": 1718841600,\n  \"new_thing\": {\"a\" : [ ]},\n  \"metadata\": {}\n}"
+
+func TestAnswersAreStripesBytes(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	if _, err := s.stripe.Account(stripetest.Key).Put(odd); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.run("retrieve-customer", `{"customer":"cus_odd"}`).want(http.StatusOK).body; got != odd {
+		t.Errorf("the action answered\n%s\nwant\n%s", got, odd)
+	}
+	if got, want := s.run("list-all-customers", `{"limit":1}`).want(http.StatusOK).body, `{"bundles":[`+odd+`],"has_more":false,"next_cursor":null}`; got != want {
+		t.Errorf("the search answered\n%s\nwant\n%s", got, want)
+	}
+	got := s.run("make-an-api-call", `{"url":"/v1/customers/cus_odd","method":"GET"}`).want(http.StatusOK).body
+	if !strings.HasPrefix(got, `{"status_code":200,"headers":{`) || !strings.HasSuffix(got, `},"body":`+odd+`}`) {
+		t.Errorf("the API call answered\n%s", got)
+	}
+	line := s.run("list-all-customers", `{}`, "Accept", ndjson).want(http.StatusOK).body
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, []byte(odd)); err != nil {
+		t.Fatal(err)
+	}
+	if line != compact.String()+"\n" {
+		t.Errorf("the stream answered %q, want %q", line, compact.String())
+	}
+}
+
+func TestLimitAndCursor(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	ids := s.stripe.Account(stripetest.Key).Seed("customer", 1000, func(i int) map[string]any { return map[string]any{"name": fmt.Sprint(i)} })
+	seen := map[string]bool{}
+	cursor, calls := "", 0
+	for range 4 {
+		s.stripe.ResetCalls()
+		var page struct {
+			Bundles []struct{ ID string }
+			HasMore bool    `json:"has_more"`
+			Next    *string `json:"next_cursor"`
+		}
+		s.run("list-all-customers", `{"limit":"250","cursor":"`+cursor+`"}`).want(http.StatusOK).into(&page)
+		if len(page.Bundles) != 250 || len(s.stripe.Calls()) != 3 {
+			t.Fatalf("%d bundles in %d calls, want 250 in 3", len(page.Bundles), len(s.stripe.Calls()))
+		}
+		for _, b := range page.Bundles {
+			if seen[b.ID] {
+				t.Fatalf("%s came twice", b.ID)
+			}
+			seen[b.ID] = true
+		}
+		calls++
+		if page.HasMore != (calls < 4) || (page.Next != nil) != page.HasMore {
+			t.Fatalf("page %d: has_more = %t, next_cursor = %v", calls, page.HasMore, page.Next)
+		}
+		if page.Next != nil {
+			cursor = *page.Next
+		}
+	}
+	if len(seen) != len(ids) {
+		t.Errorf("%d customers came, want %d", len(seen), len(ids))
+	}
+	for _, bad := range []string{"x", "e30", cursor + "A"} {
+		if p := s.run("list-all-customers", `{"cursor":"`+bad+`"}`).want(http.StatusUnprocessableEntity).problem(); p.Fields[0].Field != "cursor" {
+			t.Errorf("cursor %q: fault of %q, want of cursor", bad, p.Fields[0].Field)
+		}
+	}
+}
+
+func TestStreamBeginsBeforeTheLastPage(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.stripe.Account(stripetest.Key).Seed("customer", 150, func(int) map[string]any { return nil })
+	first := stripetest.Slow().On(http.MethodGet, "/v1/customers").Times(2)
+	s.stripe.Fault(first)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	var once sync.Once
+	go func() {
+		<-first.Entered() // the first page is asked for
+		once.Do(first.Release)
+	}()
+	res := s.open(ctx, s.token, http.MethodPost, "/v1/modules/list-all-customers", `{"connection":"`+s.conn+`","limit":150}`, "Accept", ndjson)
+	defer res.Body.Close()
+	lines := bufio.NewScanner(res.Body)
+	lines.Buffer(nil, 1<<20)
+	n := 0
+	for lines.Scan() {
+		if !json.Valid(lines.Bytes()) {
+			t.Fatalf("line %d is not JSON: %s", n, lines.Text())
+		}
+		n++
+	}
+	if n != 150 || res.Trailer.Get("Has-More") != "false" {
+		t.Errorf("%d lines and Has-More %q, want 150 and false", n, res.Trailer.Get("Has-More"))
+	}
+}
+
+func TestRetriesUnderOneIdempotencyKey(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.stripe.ResetCalls()
+	s.stripe.Fault(stripetest.RateLimited(0).On(http.MethodPost, "/v1/customers").Times(2))
+	got := s.run("create-customer", `{"name":"A"}`, "Idempotency-Key", "order-7").want(http.StatusOK)
+	keys := map[string]bool{}
+	for _, c := range s.stripe.Calls() {
+		keys[c.Header.Get("Idempotency-Key")] = true
+	}
+	if n := len(s.stripe.Calls()); n != 3 || !keys["order-7"] || len(keys) != 1 {
+		t.Errorf("%d calls with the keys %v, want 3 with order-7", n, keys)
+	}
+	if got.header.Get("Idempotency-Key") != "order-7" || got.header.Get("Stripe-Request-Id") == "" {
+		t.Errorf("the headers are %v", got.header)
+	}
+	again := s.run("create-customer", `{"name":"A"}`, "Idempotency-Key", "order-7").want(http.StatusOK)
+	if again.body != got.body || again.header.Get("Idempotent-Replayed") != "true" {
+		t.Errorf("the repeated call answered %s with %v", again.body, again.header)
+	}
+}
+
+func TestStripeFailures(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		fault  *stripetest.Fault
+		status int
+		typ    string
+		again  bool
+	}{
+		{"declined", stripetest.CardDeclined(), http.StatusPaymentRequired, stripeapi.DataError, false},
+		{"locked", stripetest.LockTimeout().Times(9), http.StatusConflict, stripeapi.ConnectionError, true},
+		{"rate", stripetest.RateLimited(90).Times(9), http.StatusTooManyRequests, stripeapi.RateLimitError, true},
+		{"500", stripetest.ServerError(500).WithHeader("Stripe-Should-Retry", "false"), http.StatusBadGateway, stripeapi.ConnectionError, true},
+		{"page", stripetest.HTMLPage(502).WithHeader("Stripe-Should-Retry", "false"), http.StatusBadGateway, stripeapi.ConnectionError, true},
+		{"not JSON", stripetest.NotJSON(), http.StatusBadGateway, stripeapi.ConnectionError, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			s := newService(t)
+			s.stripe.Fault(tt.fault.On(http.MethodPost, "/v1/customers"))
+			a := s.run("create-customer", `{"name":"A"}`, "Idempotency-Key", "k").want(tt.status)
+			p := a.problem()
+			if p.ErrorType != tt.typ || p.Retryable != tt.again {
+				t.Errorf("error_type = %s, retryable = %t, want %s, %t", p.ErrorType, p.Retryable, tt.typ, tt.again)
+			}
+			if a.header.Get("Idempotency-Key") != "k" {
+				t.Errorf("the answer does not name the idempotency key")
+			}
+			if tt.name == "rate" && a.header.Get("Retry-After") != "90" {
+				t.Errorf("Retry-After = %q, want 90", a.header.Get("Retry-After"))
+			}
+			if tt.name == "declined" && (p.Stripe == nil || p.Stripe.Code != "card_declined" || p.Stripe.RequestID == "") {
+				t.Errorf("Stripe's own words are missing: %s", a.body)
+			}
+		})
+	}
+}
+
+func TestDeadlineStopsWaiting(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(c *stripeapi.Config) { c.Budget = 50 * time.Millisecond })
+	slow := stripetest.Slow().On(http.MethodGet, "/v1/customers")
+	s.stripe.Fault(slow)
+	defer slow.Release()
+	if p := s.run("retrieve-customer", `{"customer":"cus_1"}`).want(http.StatusGatewayTimeout).problem(); !p.Retryable {
+		t.Error("a time-out must be retryable")
+	}
+}
+
+func TestRevokedKeyIsNotOurRefusal(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.stripe.Revoke(stripetest.Key)
+	if p := s.run("retrieve-balance", `{}`).want(http.StatusFailedDependency).problem(); p.ErrorType != stripeapi.InvalidAccessTokenError {
+		t.Errorf("error_type = %s, want %s", p.ErrorType, stripeapi.InvalidAccessTokenError)
+	}
+	if p := s.call(http.MethodPost, "/v1/connections/"+s.conn+"/check", nil).want(http.StatusUnprocessableEntity).problem(); p.Fields[0].Field != "key" {
+		t.Errorf("check blames %q, want key", p.Fields[0].Field)
+	}
+}
+
+func TestBadBundlesNeverReachStripe(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.stripe.ResetCalls()
+	p := s.run("create-customer", `{"email":"x","balance":"1,000","shipping":{"name":"N"},"zip":"1"}`).want(http.StatusUnprocessableEntity).problem()
+	var fields []string
+	for _, f := range p.Fields {
+		fields = append(fields, f.Field)
+	}
+	if diff := cmp.Diff([]string{"email", "shipping.address.line1", "balance", "zip"}, fields); diff != "" {
+		t.Errorf("faults (-want +got):\n%s", diff)
+	}
+	s.run("retrieve-customer", `{"customer":""}`).want(http.StatusUnprocessableEntity)
+	s.run("delete-customer", `{"customer":"../v1/x"}`).want(http.StatusUnprocessableEntity)
+	s.run("make-an-api-call", `{"url":"https://evil.example/v1/x"}`).want(http.StatusUnprocessableEntity)
+	s.call(http.MethodPost, "/v1/modules/create-customer", `{`).want(http.StatusBadRequest).problem()
+	s.call(http.MethodPost, "/v1/modules/create-customer", `"`+strings.Repeat("x", bodyMax)+`"`).want(http.StatusRequestEntityTooLarge).problem()
+	s.call(http.MethodPost, "/v1/modules/create-customer", `{"connection":"conn_unknown","name":"A"}`).want(http.StatusNotFound).problem()
+	s.run("create-payment-intent", `{"amount":1,"currency":"usd","idempotency_key":"a"}`, "Idempotency-Key", "b").want(http.StatusUnprocessableEntity)
+	if calls := s.stripe.Calls(); len(calls) != 0 {
+		t.Errorf("Stripe was called: %+v", calls)
+	}
+}
+
+func TestPassesHeadersOn(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.stripe.Account(stripetest.Key).Connect("acct_beta")
+	s.stripe.ResetCalls()
+	s.run("list-all-customers", `{}`, "Stripe-Account", "acct_beta", "Stripe-Version", "2023-10-16").want(http.StatusOK)
+	s.run("create-customer", `{}`, "Stripe-Account", "acct_beta", "Stripe-Version", "2023-10-16").want(http.StatusOK)
+	for _, c := range s.stripe.Calls() {
+		if c.Header.Get("Stripe-Account") != "acct_beta" || c.Header.Get("Stripe-Version") != "2023-10-16" {
+			t.Errorf("%s %s went out with %v", c.Method, c.Path, c.Header)
+		}
+		if c.Header.Get("X-Stripe-Client-User-Agent") != "" {
+			t.Error("the host's name leaks")
+		}
+	}
+	s.run("create-customer", `{}`, "Idempotency-Key", strings.Repeat("k", 256)).want(http.StatusUnprocessableEntity).problem()
+}
+
+func TestRoutesSpeakProblems(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.call(http.MethodGet, "/nowhere", nil).want(http.StatusNotFound).problem()
+	s.call(http.MethodPost, "/v1/modules/no-such", `{}`).want(http.StatusNotFound).problem()
+	a := s.call(http.MethodPut, "/v1/connections/x", nil).want(http.StatusMethodNotAllowed)
+	a.problem()
+	if got := a.header.Get("Allow"); got != "GET, PATCH, DELETE" {
+		t.Errorf("Allow = %q, want GET, PATCH, DELETE", got)
+	}
+	s.call(http.MethodGet, "/v1/connections?stat=x&limit=1000&cursor=!", nil).want(http.StatusUnprocessableEntity).problem()
+	s.call(http.MethodGet, "/v1/connections?cursor=!", nil).want(http.StatusUnprocessableEntity).problem()
+	s.call(http.MethodPost, "/v1/connections", `{"key":7,"kee":1}`).want(http.StatusUnprocessableEntity).problem()
+	s.as("", http.MethodGet, "/healthz", nil).want(http.StatusOK)
+	s.as("", http.MethodGet, "/readyz", nil).want(http.StatusOK)
+	if got := s.as("", http.MethodGet, "/healthz", nil, "X-Request-Id", "mine-1").header.Get("X-Request-Id"); got != "mine-1" {
+		t.Errorf("X-Request-Id = %q, want the caller's", got)
+	}
+	if got := s.as("", http.MethodGet, "/healthz", nil, "X-Request-Id", "a\tb").header.Get("X-Request-Id"); got == "a\tb" {
+		t.Error("an unusable request id was taken")
+	}
+}
+
+func TestPanicIsAProblem(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	broken := &server{Config: Config{Log: zerolog.New(s.log), Now: time.Now}}
+	w := httptest.NewRecorder()
+	// Without a router there is no route pattern either, which observe must not mind.
+	broken.observe(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret_of_the_bug") })).
+		ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/x", nil))
+	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret_of_the_bug") {
+		t.Errorf("the panic answered %d %s", w.Code, w.Body)
+	}
+	if !strings.Contains(s.log.String(), "secret_of_the_bug") {
+		t.Error("the panic is not in the log")
+	}
+}
+
+// TestEveryRouteIsGuarded holds for routes that do not exist yet: it reads the table.
+func TestEveryRouteIsGuarded(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	below := map[connection.Role]string{
+		connection.RoleManage: s.newToken("default", connection.RoleRun),
+		connection.RoleAdmin:  s.newToken("default", connection.RoleManage),
+	}
+	table := (&server{Config: Config{}}).routes()
+	for _, at := range table {
+		if at.role == public {
+			continue
+		}
+		path := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(at.pattern, "x_1")
+		for _, token := range []string{"", "sc_unknown"} {
+			a := s.as(token, at.method, path, nil).want(http.StatusUnauthorized)
+			if p := a.problem(); p.ErrorType != stripeapi.RuntimeError || a.header.Get("WWW-Authenticate") == "" {
+				t.Errorf("%s %s: %+v", at.method, at.pattern, p)
+			}
+		}
+		if token := below[at.role]; token != "" {
+			if p := s.as(token, at.method, path, nil).want(http.StatusForbidden).problem(); p.ErrorType != stripeapi.RuntimeError {
+				t.Errorf("%s %s: %+v", at.method, at.pattern, p)
+			}
+		}
+	}
+	public := 0
+	for _, at := range table {
+		if at.role == "" {
+			public++
+		}
+	}
+	if public > 3 {
+		t.Errorf("%d routes are public; is that meant?", public)
+	}
+}
+
+func TestWorkspacesAreApart(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	subscriber := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(subscriber.Close)
+	var hook struct{ ID string }
+	s.run("watch-events", `{"webhook_name":"W","group":"customer","url":"`+subscriber.URL+`"}`).want(http.StatusCreated).into(&hook)
+	stranger := s.newToken("other", connection.RoleAdmin)
+	var mine struct{ ID string }
+	s.call(http.MethodPost, "/v1/tokens", `{"role":"run"}`).want(http.StatusCreated).into(&mine)
+
+	for _, path := range []string{"/v1/connections/" + s.conn, "/v1/webhooks/" + hook.ID} {
+		s.call(http.MethodGet, path, nil).want(http.StatusOK)
+		s.as(stranger, http.MethodGet, path, nil).want(http.StatusNotFound).problem()
+		s.as(stranger, http.MethodPatch, path, `{}`).want(http.StatusNotFound).problem()
+	}
+	s.as(stranger, http.MethodDelete, "/v1/connections/"+s.conn, nil).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodPost, "/v1/connections/"+s.conn+"/check", nil).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodDelete, "/v1/tokens/"+mine.ID, nil).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodPost, "/v1/webhooks/"+hook.ID+"/pause", nil).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodPost, "/v1/webhooks/"+hook.ID+"/replay", `{"from":"2024-06-20T00:00:00Z"}`).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodPost, "/v1/modules/retrieve-balance", `{"connection":"`+s.conn+`"}`).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodDelete, "/v1/webhooks/"+hook.ID, nil).want(http.StatusNoContent) // gone or never there is the same answer
+	s.call(http.MethodGet, "/v1/webhooks/"+hook.ID, nil).want(http.StatusOK)
+	for _, path := range []string{"/v1/connections", "/v1/webhooks", "/v1/events", "/v1/deliveries"} {
+		var page struct{ Data []json.RawMessage }
+		s.as(stranger, http.MethodGet, path, nil).want(http.StatusOK).into(&page)
+		if len(page.Data) != 0 {
+			t.Errorf("%s shows a stranger %s", path, page.Data)
+		}
+	}
+	if p := s.call(http.MethodDelete, "/v1/connections/"+s.conn, nil).want(http.StatusConflict).problem(); !strings.Contains(p.Detail, "Webhooks") {
+		t.Errorf("detail = %q, want to hear of webhooks", p.Detail)
+	}
+}
+
+// TestKeysStayInside sends keys through everything that takes one and looks for them in all that comes out.
+func TestKeysStayInside(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	var out strings.Builder
+	keep := func(a answer) answer {
+		out.WriteString(a.body)
+		fmt.Fprint(&out, a.header)
+		return a
+	}
+	keep(s.call(http.MethodGet, "/v1/connections", nil))
+	keep(s.call(http.MethodPost, "/v1/connections", map[string]string{"key": stripetest.KeyRevoked}).want(http.StatusUnprocessableEntity))
+	keep(s.call(http.MethodPatch, "/v1/connections/"+s.conn, map[string]string{"key": stripetest.KeyOther}).want(http.StatusUnprocessableEntity))
+	keep(s.call(http.MethodPost, "/v1/connections/"+s.conn+"/check", nil).want(http.StatusOK))
+	keep(s.run("create-customer", `{"balance":"`+stripetest.Key+`"}`))
+	keep(s.run("create-customer", `{"`+stripetest.Key+`":1}`))
+	keep(s.run("retrieve-customer", `{"customer":"`+stripetest.Key+`"}`))
+	keep(s.call(http.MethodPost, "/v1/connections", map[string]string{"key": stripetest.KeyLive + " x"}))
+	keep(s.call(http.MethodGet, "/v1/tokens", nil))
+	out.WriteString(s.log.String())
+	for _, name := range []string{"connector.db", "connector.db-wal"} {
+		raw, err := os.ReadFile(filepath.Join(s.dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Write(raw)
+	}
+	for _, secret := range []string{stripetest.Key, stripetest.KeyRevoked, stripetest.KeyOther, stripetest.KeyLive, adminToken} {
+		if i := strings.Index(out.String(), secret); i >= 0 {
+			t.Errorf("%s came out: …%s…", secret, out.String()[max(0, i-80):min(out.Len(), i+80)])
+		}
+	}
+}
+
+func TestAccessLogHasThePatternAndNoData(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.run("retrieve-customer", `{"customer":"cus_private"}`)
+	s.call(http.MethodGet, "/v1/events?type=private.type", nil)
+	log := s.log.String()
+	if !strings.Contains(log, `"route":"/v1/modules/{module}"`) || !strings.Contains(log, `"duration":`) {
+		t.Errorf("the log lacks the route pattern or the duration: %s", log)
+	}
+	if strings.Contains(log, "private") {
+		t.Errorf("the log holds data of a request: %s", log)
+	}
+}
