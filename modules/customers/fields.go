@@ -42,7 +42,7 @@ func profile(paymentMethod, taxIDs spec.Field) spec.Fields {
 			spec.Text("footer", "Footer").Help("Footer of the customer's invoices."),
 		)),
 		spec.Integer("next_invoice_sequence", "Next Invoice Sequence").Min(1).Help("Number of the customer's next invoice."),
-		spec.Texts("preferred_locales", "Preferred Locales").Clears().Help("Languages of the customer in order of preference, such as en-GB."),
+		spec.Texts("preferred_locales", "Preferred Locales").Help("Languages of the customer in order of preference, such as en-GB."),
 		spec.ID("promotion_code", "Promotion Code ID").Lookup("promotion_codes", "code").
 			Help("Promotion code to apply, by its id promo_…. Not together with a coupon."),
 		spec.ID("source", "Source ID").Help("Source or token that becomes the default one. The default source of before is deleted."),

@@ -12,7 +12,7 @@ var APICall = spec.NewUniversal(spec.Def{
 		spec.Text("url", "URL").Required().Keeps().Help("Path of the Stripe endpoint, such as /v1/charges. The host is fixed."),
 		spec.Select("method", "Method",
 			spec.Opt("GET", "GET"), spec.Opt("POST", "POST"), spec.Opt("PUT", "PUT"), spec.Opt("PATCH", "PATCH"), spec.Opt("DELETE", "DELETE"),
-		).Default("GET").Help("HTTP method. Stripe's v1 knows GET, POST and DELETE; it updates with POST."),
+		).Required().Default("GET").Help("HTTP method. Stripe's v1 knows GET, POST and DELETE; it updates with POST."),
 		pairs("headers", "Headers", "Header name.", "Header value.").
 			Help("Further request headers. Authorization is added by the service."),
 		pairs("qs", "Query String", "Parameter name; brackets nest, as in created[gt].", "Parameter value.").
