@@ -206,7 +206,8 @@ type Webhooks interface {
 	// wait, and are due again when it becomes active. ErrConflict: it would equal another webhook; ErrNotFound also for
 	// an endpoint that is not there.
 	UpdateWebhook(ctx context.Context, workspace, id string, change func(*Webhook) error) (Webhook, error)
-	// DeleteWebhook detaches. What is pending is never sent; it shows as skipped. The log stays until it is pruned.
+	// DeleteWebhook detaches. What is pending is never sent; it shows as skipped, of a very long queue only after Prune. The
+	// log stays until it is pruned.
 	DeleteWebhook(ctx context.Context, workspace, id string) error
 	Webhooks(ctx context.Context, workspace string, f WebhookFilter, p Page) (List[Webhook], error)
 }

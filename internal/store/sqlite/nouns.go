@@ -215,9 +215,10 @@ func (s *Store) UpdateWebhook(
 	})
 }
 
-// DeleteWebhook detaches a webhook, and then marks what was pending, in steps that let others write in between.
+// DeleteWebhook detaches a webhook, and then marks what was pending, in steps that let others write in between. Of a long
+// queue it leaves the rest to Prune.
 func (s *Store) DeleteWebhook(ctx context.Context, workspace, id string) error {
-	const step = 500
+	const step, steps = 500, 10
 	const doing = "detaching a webhook"
 	err := s.write(ctx, doing, 0, func(ctx context.Context, t *tx) error {
 		l, err := t.own(workspace, id)
@@ -227,7 +228,7 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace, id string) error {
 		t.detach(l)
 		return portable.DetachWebhook(ctx, t, workspace, id, t.now)
 	})
-	for n := step; err == nil && n == step; {
+	for n, i := step, 0; err == nil && n == step && i < steps; i++ {
 		n, err = ask(ctx, s, doing, func(ctx context.Context, t *tx) (int, error) {
 			return portable.SkipDetached(ctx, t, id, step)
 		})

@@ -362,6 +362,8 @@ func lists() suite {
 				"event":               {store.DeliveryFilter{Event: "evt_000001"}, 2},
 				"state":               {store.DeliveryFilter{State: store.DeliveryDead}, 1},
 				"webhook and state":   {store.DeliveryFilter{Webhook: dead.Webhook, State: store.DeliveryDead}, 1},
+				"state and type":      {store.DeliveryFilter{State: store.DeliveryDead, Type: dead.Type}, 1},
+				"state, other type":   {store.DeliveryFilter{State: store.DeliveryDead, Type: "x.y"}, 0},
 				"webhook, other type": {store.DeliveryFilter{Webhook: l.webhooks[1].ID, Type: "c.d"}, 0},
 				"from the future":     {store.DeliveryFilter{From: dead.Created.Add(time.Hour)}, 0},
 				"to the past":         {store.DeliveryFilter{To: dead.Created.Add(-time.Hour)}, 0},
