@@ -10,6 +10,7 @@ import (
 	"stripe-connector/modules/customers"
 	"stripe-connector/modules/invoiceitems"
 	"stripe-connector/modules/invoices"
+	"stripe-connector/modules/lookups"
 	"stripe-connector/modules/paymentintents"
 	"stripe-connector/modules/paymentlinks"
 	"stripe-connector/modules/payouts"
@@ -19,7 +20,7 @@ import (
 )
 
 // Catalogue answers all modules, or every fault of their declarations.
-func Catalogue() (*spec.Catalogue, error) { return spec.NewCatalogue(groups()...) }
+func Catalogue() (*spec.Catalogue, error) { return spec.NewCatalogue(lookups.All(), groups()...) }
 
 func groups() []spec.Group {
 	return []spec.Group{

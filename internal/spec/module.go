@@ -371,21 +371,27 @@ type Group struct {
 	Modules []*Module
 }
 
-// A Catalogue is every module, in documented order.
+// A Catalogue is every module, in documented order, and every lookup that their fields name.
 type Catalogue struct {
 	modules []*Module
 	byKey   map[string]*Module
+	lookups []*Lookup
 }
 
-// NewCatalogue collects the modules. The error names every fault of every declaration.
-func NewCatalogue(groups ...Group) (*Catalogue, error) {
-	c := &Catalogue{byKey: map[string]*Module{}}
+// NewCatalogue collects the modules and lookups. The error names every fault of every declaration.
+func NewCatalogue(lookups []*Lookup, groups ...Group) (*Catalogue, error) {
+	c := &Catalogue{byKey: map[string]*Module{}, lookups: lookups}
 	var faults []error
+	for _, l := range lookups {
+		for _, f := range slices.Concat(l.faults, c.strayLookups(l.Module)) {
+			faults = append(faults, fmt.Errorf("lookup %s: %s", l.Key, f))
+		}
+	}
 	for _, g := range groups {
 		for _, m := range g.Modules {
 			m := *m
 			m.Group = g.Label
-			for _, f := range m.faults {
+			for _, f := range slices.Concat(m.faults, c.strayLookups(&m)) {
 				faults = append(faults, fmt.Errorf("%s: %s", m.Key, f))
 			}
 			if c.byKey[m.Key] != nil {
@@ -396,6 +402,39 @@ func NewCatalogue(groups ...Group) (*Catalogue, error) {
 		}
 	}
 	return c, errors.Join(faults...)
+}
+
+// strayLookups finds fields that name a lookup, or an input of one, that there is not.
+func (c *Catalogue) strayLookups(m *Module) (faults []string) {
+	for _, f := range m.form.fields {
+		ref := f.Input.Lookup
+		if ref == nil {
+			continue
+		}
+		l, ok := c.Lookup(ref.Name)
+		if !ok {
+			faults = append(faults, fmt.Sprintf("field %s: there is no lookup %q", f.Name, ref.Name))
+			continue
+		}
+		for _, by := range ref.By {
+			if l.form.byName[by] == nil {
+				faults = append(faults, fmt.Sprintf("field %s: lookup %s has no input %q", f.Name, ref.Name, by))
+			}
+		}
+	}
+	return faults
+}
+
+// Lookups are all lookups.
+func (c *Catalogue) Lookups() []*Lookup { return slices.Clone(c.lookups) }
+
+// Lookup finds a lookup by its key.
+func (c *Catalogue) Lookup(key string) (*Lookup, bool) {
+	i := slices.IndexFunc(c.lookups, func(l *Lookup) bool { return l.Key == key })
+	if i < 0 {
+		return nil, false
+	}
+	return c.lookups[i], true
 }
 
 // Modules are all modules in documented order.

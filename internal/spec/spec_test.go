@@ -437,11 +437,11 @@ func TestListBelowAnObject(t *testing.T) {
 
 func TestFaultyDeclarationCannotStart(t *testing.T) {
 	t.Parallel()
-	_, err := NewCatalogue(Group{Label: "G", Modules: []*Module{
+	_, err := NewCatalogue(nil, Group{Label: "G", Modules: []*Module{
 		NewAction(def("create-refund", Fields{
 			Text("descripton", "D"), Integer("email", "E"), Object("shipping", Text("adress.line1", "L")),
 			Rows("tax_id_data", "T", Text("kind", "K")), When("nothing", Only("x"), Text("name", "N")), AtMostOne("name", "nom"),
-			Text("phone", "P").RequiredWith("fax"), Text("phone", "Q"), Send("balance", "5", nil),
+			Text("phone", "P").RequiredWith("fax").Lookup("phones"), Text("phone", "Q"), Send("balance", "5", nil),
 		}, Calls(customer.Client.New))),
 		NewAction(def("twice", nil, Calls(customer.Client.New))),
 		NewAction(def("twice", nil, CallsWithID(customer.Client.Update))),
@@ -462,6 +462,7 @@ func TestFaultyDeclarationCannotStart(t *testing.T) {
 		`create-refund: field phone: is required with "fax", which is no field`,
 		`create-refund: field phone: is declared twice`,
 		`create-refund: value sent as balance: parameter "balance" of stripe.CustomerParams is a *int64`,
+		`create-refund: field phone: there is no lookup "phones"`,
 		`twice: is declared twice`,
 		`twice: needs one path id, and has 0`,
 		`unlimited: field limit: is missing`,
