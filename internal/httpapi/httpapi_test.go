@@ -613,3 +613,57 @@ func TestAccessLogHasThePatternAndNoData(t *testing.T) {
 		t.Errorf("the log holds data of a request: %s", log)
 	}
 }
+
+func TestLookups(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	customers := s.stripe.Account(stripetest.Key).Seed("customer", 3, func(i int) map[string]any {
+		return map[string]any{"name": fmt.Sprintf("Ann %d", i), "email": fmt.Sprintf("ann%d@example.com", i)}
+	})
+	var page struct {
+		Options    []choice
+		NextCursor *string `json:"next_cursor"`
+	}
+	query := "?connection=" + s.conn
+	s.call(http.MethodGet, "/v1/lookups/customers"+query+"&email=ann1@example.com", nil).want(http.StatusOK).into(&page)
+	if len(page.Options) != 1 || page.Options[0].Label != "Ann 1 (ann1@example.com)" || !strings.HasPrefix(page.Options[0].Value, "cus_") {
+		t.Errorf("options = %+v", page.Options)
+	}
+	s.call(http.MethodGet, "/v1/lookups/customers"+query+"&limit=2", nil).want(http.StatusOK).into(&page)
+	if len(page.Options) != 2 || page.NextCursor == nil {
+		t.Errorf("options = %+v, next_cursor = %v, want 2 and a cursor", page.Options, page.NextCursor)
+	}
+	s.call(http.MethodGet, "/v1/lookups/payment_methods"+query, nil).want(http.StatusUnprocessableEntity).problem()
+	s.call(http.MethodGet, "/v1/lookups/customers"+query+"&mail=x", nil).want(http.StatusUnprocessableEntity).problem()
+	s.call(http.MethodGet, "/v1/lookups/none"+query, nil).want(http.StatusNotFound).problem()
+	catalogue, err := modules.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range catalogue.Lookups() {
+		if l.Key == "payment_methods" {
+			s.call(http.MethodGet, "/v1/lookups/"+l.Key+query+"&customer="+customers[0], nil).want(http.StatusOK)
+			continue
+		}
+		s.call(http.MethodGet, "/v1/lookups/"+l.Key+query, nil).want(http.StatusOK)
+	}
+}
+
+func TestEventTypes(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	var page struct {
+		Data []struct {
+			Key    string
+			Events []struct{ Type, Label string }
+		}
+	}
+	s.call(http.MethodGet, "/v1/event-types", nil).want(http.StatusOK).into(&page)
+	types := 0
+	for _, g := range page.Data {
+		types += len(g.Events)
+	}
+	if len(page.Data) != 54 || page.Data[0].Key != "all" || types != 237 {
+		t.Errorf("%d groups with %d types, want 54 (all included) with 237", len(page.Data), types)
+	}
+}

@@ -26,6 +26,7 @@ func (s *server) routes() []route {
 
 		{post, "/v1/modules/{module}", run, s.runModule},
 
+		{get, "/v1/lookups/{lookup}", run, s.look},
 		{get, "/v1/event-types", run, s.listEventTypes},
 
 		{get, "/v1/connections", manage, s.listConnections},
