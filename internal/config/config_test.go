@@ -228,3 +228,14 @@ func TestTable(t *testing.T) {
 		}
 	}
 }
+
+func TestReadmeHasTheTable(t *testing.T) {
+	t.Parallel()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(readme), "-->\n"+config.Table()+"<!--") {
+		t.Error("the table in the README is not the one of the code; make generate writes it")
+	}
+}

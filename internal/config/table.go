@@ -6,6 +6,8 @@ import (
 	"strings"
 )
 
+//go:generate go run ./readme
+
 // Table returns the variables with their defaults and meanings, as a Markdown table.
 func Table() string {
 	var b strings.Builder
