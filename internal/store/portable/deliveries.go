@@ -2,6 +2,7 @@ package portable
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"stripe-connector/internal/store"
@@ -120,6 +121,8 @@ func Conclude(ctx context.Context, q Querier, o *store.Outcome, now time.Time) e
 	case store.VerdictRetry:
 		next = now.Add(o.After)
 	case store.VerdictRelease:
+	default:
+		return fmt.Errorf("concluding a delivery: there is no verdict %q", o.Verdict)
 	}
 	reason := ""
 	if o.Verdict == store.VerdictDead {

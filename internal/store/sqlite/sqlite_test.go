@@ -140,6 +140,26 @@ func TestSecondProcess(t *testing.T) {
 	open(t, path)
 }
 
+// TestDurability: what is acknowledged is on the disk (https://www.sqlite.org/pragma.html#pragma_synchronous).
+func TestDurability(t *testing.T) {
+	t.Parallel()
+	s := open(t, file(t))
+	var journal string
+	var synchronous int
+	err := s.write(t.Context(), "looking", 0, func(ctx context.Context, tx *tx) error {
+		return errors.Join(
+			tx.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal),
+			tx.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous),
+		)
+	})
+	if err != nil || journal != "wal" || synchronous != 2 {
+		t.Errorf("got journal_mode %s and synchronous %d, %v, want wal and 2", journal, synchronous, err)
+	}
+	if _, err := s.readDB.ExecContext(t.Context(), "DELETE FROM events"); err == nil {
+		t.Error("the readers can write")
+	}
+}
+
 func TestFilesArePrivate(t *testing.T) {
 	t.Parallel()
 	path := file(t)

@@ -223,6 +223,17 @@ func queue() suite {
 			w = l.claim(t, lease, 1)[0]
 			wantEqual(t, "tries after a try", []int{w.Delivery.Attempts, w.Delivery.Tries}, []int{1, 1})
 		},
+		"NoVerdict": func(t *testing.T, s store.Store) {
+			l := newLine(t, s, "a", []string{"*"})
+			l.fill(t, 1, "a.b")
+			w := l.claim(t, lease, 1)[0]
+			o := store.Outcome{Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Attempt: &store.Attempt{At: born}}
+			if err := s.Finish(t.Context(), []store.Outcome{o}); err == nil {
+				t.Error("an outcome without a verdict was taken")
+			}
+			wantEqual(t, "attempts", len(must[[]store.Attempt](t)(s.Attempts(t.Context(), "a", w.Delivery.ID))), 0)
+			l.finish(t, w, store.Outcome{Verdict: store.VerdictDelivered})
+		},
 		"NextWhenCutShort": func(t *testing.T, s store.Store) {
 			l := newLine(t, s, "a", []string{"*"})
 			empty := must[store.Claimed](t)(s.Claim(t.Context(), lease, 10))
