@@ -209,7 +209,7 @@ func (f *field) readOption(n node) (string, []trouble) {
 	o, ok := f.option(s)
 	switch {
 	case !ok:
-		return "", invalid("must be one of " + choices(f.Options) + echo(s))
+		return "", invalid(f.problem(s) + echo(s))
 	case o.refused != "":
 		return "", []trouble{{code: CodeNotAllowed, message: o.refused}}
 	}
@@ -230,9 +230,20 @@ func (f *field) option(s string) (Option, bool) {
 		}
 	}
 	if f.Input.Open {
-		return Option{Value: strings.ToLower(s)}, openOption(s) || f.check != nil && f.check(s) == ""
+		return Option{Value: strings.ToLower(s)}, f.problem(s) == ""
 	}
 	return Option{}, false
+}
+
+// problem is what is wrong with a choice that is not listed, or nothing if it may pass.
+func (f *field) problem(s string) string {
+	switch {
+	case f.Input.Open && f.check != nil:
+		return f.check(s)
+	case f.Input.Open && openOption(s):
+		return ""
+	}
+	return "must be one of " + choices(f.Options)
 }
 
 // openOption says that an unlisted value at least looks like one of Stripe's.
