@@ -152,6 +152,12 @@ func requests(t *testing.T, m *spec.Module, body string) []request {
 	if err != nil {
 		t.Fatalf("%s refuses %s: %v", m.Key, body, err)
 	}
+	return requestsOf(t, m, b)
+}
+
+// requestsOf are the calls that a decoded bundle makes.
+func requestsOf(t *testing.T, m *spec.Module, b *spec.Bundle) []request {
+	t.Helper()
 	made, err := run(m, b, http.HandlerFunc(empty))
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,116 @@
+package modules
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stripe/stripe-go/v79"
+	"github.com/stripe/stripe-go/v79/refund"
+	"github.com/stripe/stripe-go/v79/topup"
+
+	"stripe-connector/internal/spec"
+	"stripe-connector/modules/lookups"
+	"stripe-connector/modules/shared"
+)
+
+// TestModule42: one declaration is all that a module is, and every law holds for it untold.
+func TestModule42(t *testing.T) {
+	t.Parallel()
+	create := spec.NewAction(spec.Def{
+		Key: "create-top-up", Label: "Create a Top-up", Docs: "https://docs.stripe.com/api/topups/create", Help: "Adds money to the balance.",
+		Fields: spec.Fields{
+			spec.Integer("amount", "Amount").Required().Min(1),
+			shared.Currency.Required(),
+			spec.Text("description", "Description"),
+			spec.ID("source", "Source"),
+			shared.StatementDescriptor.MaxLen(15),
+			spec.Text("transfer_group", "Transfer Group"),
+			shared.Metadata,
+		},
+		Stripe: spec.Calls(topup.Client.New),
+		Out:    "topup",
+	})
+	c, err := spec.NewCatalogue(lookups.All(), append(groups(), spec.Group{Label: "Top-ups", Modules: []*spec.Module{create}})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, ok := c.Module("create-top-up")
+	if got := len(c.Modules()); got != 42 || !ok || m.Group != "Top-ups" {
+		t.Fatalf("%d modules, group %q", got, m.Group)
+	}
+
+	f := formOf(m)
+	places := map[string]place{"connection": {}}
+	for _, path := range f.paths[1:] {
+		places[path] = place{params: []string{path}}
+	}
+	fieldsLand(t, f, places)
+	requiredIsRequired(t, f)
+	hiddenIsRefused(t, f)
+	emptyIsNotGiven(t, f)
+	stripeAccepts(t, f, judge(t))
+
+	_, err = m.Decode([]byte(`{"connection":"conn_1","amount":"ten","descripton":"x"}`), maxLimit)
+	for _, want := range []string{"amount: must be a whole number", "currency: is required", "descripton: is not a field of this module; did you mean description?"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("faults = %v, want %s", err, want)
+		}
+	}
+}
+
+// TestPlantedFaults: a faulty declaration cannot start, and its error says where the fault is.
+func TestPlantedFaults(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name  string
+		field spec.Part
+		want  string
+	}{
+		{"misspelt", spec.Text("descripton", "Description"), `create-refund: field descripton: stripe.RefundParams has no parameter "descripton"`},
+		{"misspelt below", spec.Object("metadta", spec.Text("a", "A")), `create-refund: field metadta.a: stripe.RefundParams has no parameter "metadta.a"`},
+		{"wrong kind", spec.Text("amount", "Amount"), `create-refund: field amount: parameter "amount" of stripe.RefundParams is a *int64`},
+		{"wrong target", spec.Text("amount", "Amount").To("amout"), `create-refund: field amount: stripe.RefundParams has no parameter "amout"`},
+		{"twice", spec.Fields{spec.Text("reason", "Reason"), spec.Text("reason", "Reason")}, "create-refund: field reason: is declared twice"},
+		{"no label", spec.Text("reason", ""), "create-refund: field reason: has no label"},
+		{"no control", spec.When("mode", spec.Only("a"), spec.Text("reason", "Reason")), `create-refund: field reason: depends on "mode", which is no field`},
+		{
+			"no option",
+			spec.Fields{spec.Control("mode", "Mode", spec.Opt("b", "B")), spec.When("mode", spec.Only("a"), spec.Text("reason", "Reason"))},
+			`create-refund: field reason: depends on mode = "a", which is no option`,
+		},
+		{"no such field in a rule", spec.AtMostOne("reason", "cause"), `create-refund: a rule speaks of "cause", which is no field`},
+		{"wrong value", spec.Send("amount", "1", nil), `create-refund: value sent as amount: parameter "amount" of stripe.RefundParams is a *int64`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			faulty := spec.NewAction(spec.Def{
+				Key: "create-refund", Label: "Create a Refund", Docs: "https://docs.stripe.com/api/refunds/create", Help: "Refunds.",
+				Fields: spec.Fields{tt.field}, Stripe: spec.Calls(refund.Client.New), Out: "refund",
+			})
+			_, err := spec.NewCatalogue(nil, spec.Group{Label: "Refunds", Modules: []*spec.Module{faulty}})
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("err = %v, want %s", err, tt.want)
+			}
+		})
+	}
+}
+
+// TestJudge: the judge of these tests does refuse what Stripe's OpenAPI document does not have.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	params := &stripe.RefundParams{Charge: stripe.String("ch_1")}
+	params.AddExtra("amout", "1")
+	w := &wire{answer: judge(t)}
+	if _, err := (refund.Client{B: w.backend()}).New(params); err == nil {
+		t.Error("an unknown parameter is accepted")
+	}
+	if _, err := (refund.Client{B: w.backend()}).New(&stripe.RefundParams{Reason: stripe.String("boredom")}); err == nil {
+		t.Error("an unknown value is accepted")
+	}
+	w.answer = http.NotFoundHandler()
+	if _, err := (refund.Client{B: w.backend()}).Get("re_1", nil); err == nil {
+		t.Error("an answer's status is lost")
+	}
+}
