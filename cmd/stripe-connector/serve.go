@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,6 +37,9 @@ func serve(ctx context.Context, in invocation) (err error) {
 		return err
 	}
 	log := newLog(cfg, in)
+	for _, name := range config.Unknown() {
+		log.Warn().Str("variable", name).Msg("this variable is not known; is it misspelt?")
+	}
 	catalogue, err := modules.Catalogue()
 	if err != nil {
 		return fmt.Errorf("the declarations of modules are faulty:\n%w", err)
@@ -101,35 +104,48 @@ func serve(ctx context.Context, in invocation) (err error) {
 
 // openStore opens what CONNECTOR_DATABASE_URL names, and the keys that seal what is in it.
 func openStore(ctx context.Context, cfg config.Config) (store.Store, *connection.Ring, error) {
-	scheme, path, _ := strings.Cut(cfg.DatabaseURL.Reveal(), ":")
-	if scheme != "sqlite" {
+	path, ok := cfg.SQLite()
+	if !ok {
 		return nil, nil, errors.New("opening the store: PostgreSQL is not supported yet; use sqlite:FILE")
+	}
+	ring, err := openRing(cfg, path)
+	if err != nil {
+		return nil, nil, err
 	}
 	db, err := sqlite.Open(ctx, path, time.Now)
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the store: %w", err)
 	}
-	ring, err := openRing(cfg, path)
-	if err != nil {
-		return nil, nil, errors.Join(err, db.Close())
-	}
 	return db, ring, nil
 }
 
-// openRing makes the key ring of the configured keys; without any, the key is in a file beside the database.
-func openRing(cfg config.Config, path string) (*connection.Ring, error) {
-	var keys []connection.Key
-	for _, k := range cfg.SecretKeys {
-		keys = append(keys, connection.NewKey(k.ID, []byte(k.Bytes.Reveal())))
+// openRing makes the key ring of the configured keys. Without any, the key is in a file beside the database, made with it:
+// a new key for an old database would open nothing that is in it.
+func openRing(cfg config.Config, database string) (*connection.Ring, error) {
+	keys := make([]connection.Key, len(cfg.SecretKeys))
+	for i, k := range cfg.SecretKeys {
+		keys[i] = connection.NewKey(k.ID, []byte(k.Bytes.Reveal()))
 	}
-	if len(keys) == 0 {
-		k, err := connection.KeyFile(filepath.Join(filepath.Dir(path), "secret.key"))
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, k)
+	if len(keys) > 0 {
+		return connection.NewRing(keys...)
 	}
-	return connection.NewRing(keys...)
+	file := filepath.Join(filepath.Dir(database), "secret.key")
+	if exists(database) && !exists(file) {
+		return nil, fmt.Errorf("the key file %s is missing, and the database needs it; restore it, or set CONNECTOR_SECRET_KEYS", file)
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+		return nil, fmt.Errorf("making the data directory: %w", err)
+	}
+	k, err := connection.KeyFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return connection.NewRing(k)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // listen serves until ctx is done, and then lets requests under way finish.
