@@ -3,7 +3,6 @@ package makeapp
 import (
 	"fmt"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -298,8 +297,7 @@ func connectionOf(baseURL string) component {
 
 // webhook attaches Make's URL to the events that the user chooses. Its requests are complete in themselves, since Make
 // does not promise to lend them the base.
-func (fs *forms) webhook(m *spec.Module, baseURL string) component {
-	kept := slices.DeleteFunc(m.Inputs(), func(in spec.Input) bool { return in.Name == fieldURL })
+func webhookOf(m *spec.Module, parameters []parameter, baseURL string) component {
 	call := func(method, path string, body any) request {
 		return request{
 			URL: baseURL + path, Method: method, Body: body,
@@ -314,7 +312,7 @@ func (fs *forms) webhook(m *spec.Module, baseURL string) component {
 	attach := call("POST", moduleURL(m), filled(map[string]any{fieldURL: "{{webhook.url}}"}))
 	attach.Response.Data = remember
 	attach.Log.Sanitize = append(attach.Log.Sanitize, "response.body.signing_secret")
-	update := call("PATCH", one, changed(kept))
+	update := call("PATCH", one, changed(m.Inputs()))
 	update.Response.Data = remember
 
 	return component{
@@ -325,7 +323,7 @@ func (fs *forms) webhook(m *spec.Module, baseURL string) component {
 				eventObject:   "{{body.data." + eventObject + "}}",
 				eventPrevious: "{{body.data." + eventPrevious + "}}",
 			}}},
-			{"parameters", fs.of(m.Key, kept)},
+			{"parameters", parameters},
 			{"attach", attach},
 			{"detach", call("DELETE", one, nil)},
 			{"update", update},
@@ -340,7 +338,7 @@ func changed(inputs []spec.Input) map[string]any {
 	for _, in := range inputs {
 		value := "parameters." + in.Name
 		switch {
-		case in.Type == spec.KindConnection:
+		case in.Type == spec.KindConnection, in.Name == fieldURL:
 			continue
 		case in.Required:
 		case in.Type == spec.KindBoolean:

@@ -2,6 +2,7 @@ package makeapp
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -60,160 +61,77 @@ type bounds struct {
 // unchecked lets other values than the options of a select pass.
 const unchecked = false
 
-// forms makes forms, and collects what is wrong with them.
-type forms struct {
-	lookups map[string]*spec.Lookup
-	faults  []error
-}
-
-// of is the form of the module, without the connection: that is chosen elsewhere.
-func (fs *forms) of(module string, inputs []spec.Input) []parameter {
-	inputs = slices.DeleteFunc(slices.Clone(inputs), func(in spec.Input) bool { return in.Type == spec.KindConnection })
-	return newForm(fs, module, inputs).parameters("", "", "")
-}
-
-// A form is one list of inputs on its way to become a tree: dotted names become collections, and fields that depend on
-// a select are nested under its options.
+// A form turns the fields of one module into parameters, and collects what cannot be said in Make's.
 type form struct {
-	*forms
-	module string
-	inputs []spec.Input
-	byName map[string]*spec.Input
-	places map[string][]spec.Cond // of an input: the options under which it is nested; none: it is always shown
-	told   map[string]spec.AnyOf  // a condition that nesting cannot express, for the help
+	catalogue *spec.Catalogue
+	faults    []error
 }
 
-func newForm(fs *forms, module string, inputs []spec.Input) *form {
-	f := &form{
-		forms: fs, module: module, inputs: inputs,
-		byName: map[string]*spec.Input{}, places: map[string][]spec.Cond{}, told: map[string]spec.AnyOf{},
-	}
-	for i := range inputs {
-		f.byName[inputs[i].Name] = &inputs[i]
-	}
-	for _, in := range inputs {
-		f.place(in)
-	}
-	for f.unmix() {
-	}
-	return f
-}
-
-// place finds the options that an input is nested under.
-func (f *form) place(in spec.Input) {
-	for i, either := range in.VisibleWhen {
-		others := slices.Delete(slices.Clone(in.VisibleWhen), i, i+1)
-		if f.fits(in, either) && f.implies(either, others) {
-			f.places[in.Name] = either
-			return
-		}
-	}
-	if n := len(in.VisibleWhen); n > 0 {
-		f.told[in.Name] = in.VisibleWhen[n-1]
-	}
-}
-
-// fits says that the input can stand beside each of the selects, and never beside two of them at once.
-func (f *form) fits(in spec.Input, either spec.AnyOf) bool {
-	for i, c := range either {
-		control := f.byName[c.Field]
-		if control == nil || control.Type != spec.KindSelect || !strings.HasPrefix(in.Name, level(c.Field)) {
-			return false
-		}
-		for _, other := range either[:i] {
-			if c.Field != other.Field && !f.excludes(c, other) && !f.excludes(other, c) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// excludes says that the select of a is not shown while b holds.
-func (f *form) excludes(a, b spec.Cond) bool {
-	return slices.ContainsFunc(f.byName[a.Field].VisibleWhen, func(either spec.AnyOf) bool {
-		return len(either) == 1 && either[0].Field == b.Field &&
-			!slices.ContainsFunc(b.In, func(v string) bool { return slices.Contains(either[0].In, v) })
+// of is the form of a module, without the fields of the service that the app fills in by itself.
+func (f *form) of(m *spec.Module, without ...string) []parameter {
+	nodes := slices.DeleteFunc(m.Form(), func(n spec.Node) bool {
+		return n.Type == spec.KindConnection || slices.Contains(without, n.Name)
 	})
+	return f.parameters("", nodes, nil)
 }
 
-// implies says that the other conditions hold wherever the selects of this one are shown.
-func (f *form) implies(either spec.AnyOf, others []spec.AnyOf) bool {
-	for _, c := range either {
-		for _, other := range others {
-			if !slices.ContainsFunc(f.byName[c.Field].VisibleWhen, func(w spec.AnyOf) bool { return reflect.DeepEqual(w, other) }) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// unmix gives up one place in a collection that would otherwise stand in the form twice: once for the fields under an
-// option and once for the rest. It answers whether there was one.
-func (f *form) unmix() bool {
-	for _, in := range f.inputs {
-		for _, c := range f.places[in.Name] {
-			step, _, within := strings.Cut(strings.TrimPrefix(in.Name, level(c.Field)), ".")
-			if !within {
-				continue
-			}
-			collection := level(c.Field) + step + "."
-			alone := !slices.ContainsFunc(f.inputs, func(other spec.Input) bool {
-				return strings.HasPrefix(other.Name, collection) && !f.beside(other, c.Field, collection)
-			})
-			if !alone {
-				f.told[in.Name] = f.places[in.Name]
-				delete(f.places, in.Name)
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// beside says that a member of the collection is shown by the control, or by a select within the collection.
-func (f *form) beside(member spec.Input, control, collection string) bool {
-	places := f.places[member.Name]
-	return len(places) > 0 && !slices.ContainsFunc(places, func(c spec.Cond) bool {
-		return c.Field != control && !strings.HasPrefix(c.Field, collection)
-	})
-}
-
-// level is the object that a name stands in, with its dot: "shipping." of shipping.name.
-func level(name string) string { return name[:strings.LastIndexByte(name, '.')+1] }
-
-// parameters are those of one object, at the place where the control has the value; no control: those always shown.
-func (f *form) parameters(object, control, value string) []parameter {
+// parameters are those of one object of the bundle: fields with dots in their names go together into collections.
+//
+// What is nested under a select stands beside it, so a collection could come up twice: with some fields under an option,
+// and with others elsewhere. Make would keep one of the two, and so the first select with a part of the collection has it;
+// the other fields, which are taken, keep their dotted names. The service takes those as well.
+func (f *form) parameters(object string, nodes []spec.Node, taken map[string]string) []parameter {
 	list := []parameter{}
+	owners := maps.Clone(taken)
+	if owners == nil {
+		owners = map[string]string{}
+	}
+	for _, n := range nodes {
+		for step := range nestedSteps(object, n) {
+			if owners[step] == "" {
+				owners[step] = n.Name
+			}
+		}
+	}
 	seen := map[string]bool{}
-	for _, in := range f.inputs {
-		name, inside := strings.CutPrefix(in.Name, object)
-		if !inside || !f.at(in, control, value) {
+	for _, n := range nodes {
+		name, inside := strings.CutPrefix(n.Name, object)
+		if !inside {
+			f.faults = append(f.faults, fmt.Errorf("field %s: cannot be shown by a select within %s", n.Name, strings.TrimSuffix(object, ".")))
 			continue
 		}
 		step, _, below := strings.Cut(name, ".")
 		switch {
-		case !below:
-			list = append(list, f.parameter(name, in))
+		case !below || owners[step] != "":
+			others := maps.Clone(owners)
+			maps.DeleteFunc(others, func(_, owner string) bool { return owner == n.Name })
+			list = append(list, f.parameter(name, n, func(fields []spec.Node) []parameter { return f.parameters(object, fields, others) }))
 		case !seen[step]:
 			seen[step] = true
-			list = append(list, parameter{
-				Name: step, Type: "collection", Label: title(step), Spec: f.parameters(object+step+".", control, value),
-			})
+			collection := object + step + "."
+			members := slices.DeleteFunc(slices.Clone(nodes), func(n spec.Node) bool { return !strings.HasPrefix(n.Name, collection) })
+			list = append(list, parameter{Name: step, Type: "collection", Label: title(step), Spec: f.parameters(collection, members, nil)})
 		}
 	}
 	return list
 }
 
-// at says that the input is shown at the place.
-func (f *form) at(in spec.Input, control, value string) bool {
-	places := f.places[in.Name]
-	if control == "" {
-		return len(places) == 0
+// nestedSteps are the collections that a select's options show parts of.
+func nestedSteps(object string, n spec.Node) map[string]bool {
+	steps := map[string]bool{}
+	for _, o := range n.Options {
+		for _, field := range o.Fields {
+			if step, _, below := strings.Cut(strings.TrimPrefix(field.Name, object), "."); below && level(n.Name) == object {
+				steps[step] = true
+			}
+			maps.Copy(steps, nestedSteps(object, field))
+		}
 	}
-	return slices.ContainsFunc(places, func(c spec.Cond) bool { return c.Field == control && slices.Contains(c.In, value) })
+	return steps
 }
+
+// level is the object that a name stands in, with its dot: "shipping." of shipping.name.
+func level(name string) string { return name[:strings.LastIndexByte(name, '.')+1] }
 
 func title(name string) string {
 	words := strings.Split(name, "_")
@@ -225,37 +143,36 @@ func title(name string) string {
 	return strings.Join(words, " ")
 }
 
-// parameter is one input, with what is nested under its options.
-func (f *form) parameter(name string, in spec.Input) parameter {
-	p := parameter{Name: name, Label: in.Label, Help: f.help(in), Required: in.Required, Default: in.Default}
-	switch in.Type {
+// parameter is one field. Those that its options show are made by nest.
+func (f *form) parameter(name string, n spec.Node, nest func([]spec.Node) []parameter) parameter {
+	p := parameter{Name: name, Label: n.Label, Help: help(n), Required: n.Required, Default: n.Default}
+	switch n.Type {
 	case spec.KindInteger:
 		p.Type = "integer"
-		if in.Min != nil && *in.Min >= 0 {
+		if n.Min != nil && *n.Min >= 0 {
 			p.Type = "uinteger"
 		}
-		p.Validate = limits(in.Min, in.Max, 0)
+		p.Validate = limits(n.Min, n.Max, 0)
 	case spec.KindBoolean, spec.KindDate, spec.KindEmail, spec.KindURL, spec.KindAny:
-		p.Type = string(in.Type)
+		p.Type = string(n.Type)
 	case spec.KindSelect, spec.KindMultiselect:
-		p.Type, p.Multiple = "select", in.Type == spec.KindMultiselect
-		p.Options = f.options(in)
-		if in.Open {
+		p.Type, p.Multiple, p.Options = "select", n.Type == spec.KindMultiselect, choices(n.Options, nest)
+		if n.Open {
 			p.Validate = unchecked
 		}
 	case spec.KindTexts:
 		item := parameter{Name: "value", Type: "text", Label: "Value"}
-		f.lookup(&item, in)
-		p.Type, p.Spec, p.Validate = "array", item, limits(nil, nil, in.MaxItems)
+		f.lookup(&item, n)
+		p.Type, p.Spec, p.Validate = "array", item, limits(nil, nil, n.MaxItems)
 	case spec.KindRows, spec.KindFilter:
-		p.Type, p.Spec, p.Validate = "array", newForm(f.forms, f.module, in.Items).parameters("", "", ""), limits(nil, nil, in.MaxItems)
+		p.Type, p.Spec, p.Validate = "array", f.parameters("", n.Items, nil), limits(nil, nil, n.MaxItems)
 	case spec.KindMetadata:
-		p.Type, p.Spec, p.Validate = "array", pairs(), limits(nil, nil, in.MaxItems)
+		p.Type, p.Spec, p.Validate = "array", pairs(), limits(nil, nil, n.MaxItems)
 	case spec.KindText, spec.KindID, spec.KindConnection:
-		p.Type, p.Validate = "text", limits(length(in.MinLength), length(in.MaxLength), 0)
-		f.lookup(&p, in)
+		p.Type, p.Validate = "text", limits(length(n.MinLength), length(n.MaxLength), 0)
+		f.lookup(&p, n)
 	default:
-		f.faults = append(f.faults, fmt.Errorf("%s: field %s: Make has no type for %s", f.module, in.Name, in.Type))
+		f.faults = append(f.faults, fmt.Errorf("field %s: Make has no type for %s", n.Name, n.Type))
 	}
 	return p
 }
@@ -283,34 +200,21 @@ func length(n int) *int64 {
 	return &l
 }
 
-// help is the input's, with what the form cannot show otherwise.
-func (f *form) help(in spec.Input) string {
-	sentences := []string{in.Help}
-	if in.Lookup != nil && in.Lookup.Only != "" {
-		sentences = append(sentences, "Only these fit: "+in.Lookup.Only+".")
+// help is the field's, with what the form cannot show otherwise.
+func help(n spec.Node) string {
+	text := n.Help
+	if n.Lookup != nil && n.Lookup.Only != "" {
+		text += " Only these fit: " + n.Lookup.Only + "."
 	}
-	if either, ok := f.told[in.Name]; ok {
-		var conditions []string
-		for _, c := range either {
-			label := c.Field
-			if control := f.byName[c.Field]; control != nil {
-				label = control.Label
-			}
-			conditions = append(conditions, label+" = "+strings.Join(c.In, " or "))
-		}
-		sentences = append(sentences, "Only with "+strings.Join(conditions, ", or ")+".")
-	}
-	return strings.TrimSpace(strings.Join(sentences, " "))
+	return strings.TrimSpace(text)
 }
 
-func (f *form) options(in spec.Input) any {
-	list := make([]option, len(in.Options))
+// choices are the options of a select.
+func choices(from []spec.Choice, nest func([]spec.Node) []parameter) any {
+	list := make([]option, len(from))
 	alike := len(list) > 1
-	for i, o := range in.Options {
-		list[i] = option{Label: o.Label, Value: o.Value}
-		if in.Type == spec.KindSelect {
-			list[i].Nested = f.parameters(level(in.Name), in.Name, o.Value)
-		}
+	for i, o := range from {
+		list[i] = option{Label: o.Label, Value: o.Value, Nested: nest(o.Fields)}
 		alike = alike && len(list[i].Nested) > 0 && reflect.DeepEqual(list[i].Nested, list[0].Nested)
 	}
 	if !alike {
@@ -324,22 +228,22 @@ func (f *form) options(in spec.Input) any {
 }
 
 // lookup lets the user pick the value of a text: from a list, or by a button where the list needs to be narrowed.
-func (f *form) lookup(p *parameter, in spec.Input) {
-	if in.Lookup == nil {
+func (f *form) lookup(p *parameter, n spec.Node) {
+	if n.Lookup == nil {
 		return
 	}
-	l := f.lookups[in.Lookup.Name]
-	if l == nil {
-		f.faults = append(f.faults, fmt.Errorf("%s: field %s: there is no lookup %s", f.module, in.Name, in.Lookup.Name))
+	l, ok := f.catalogue.Lookup(n.Lookup.Name)
+	if !ok {
+		f.faults = append(f.faults, fmt.Errorf("field %s: there is no lookup %s", n.Name, n.Lookup.Name))
 		return
 	}
-	if len(in.Lookup.By) == 0 {
+	if len(n.Lookup.By) == 0 {
 		p.Type, p.Mode, p.Options, p.Validate = "select", modeEdit, rpcURL(rpcName(l)), nil
 		return
 	}
 	p.RPC = &button{Label: "Search " + strings.ToLower(l.Label), URL: rpcURL(rpcName(l))}
 	for _, by := range lookupInputs(l) {
-		if slices.Contains(in.Lookup.By, by.Name) {
+		if slices.Contains(n.Lookup.By, by.Name) {
 			p.RPC.Parameters = append(p.RPC.Parameters, searchParameter(by))
 		}
 	}

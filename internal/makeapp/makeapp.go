@@ -3,8 +3,8 @@
 //
 // One model, built from the catalogue, is written in Make's two formats:
 //
-//	catalogue, lookups --New--> App --Archive--> one zip, imported in one step
-//	                                --Project--> a folder for Git, deployed from an editor
+//	catalogue --New--> App --Archive--> one zip, imported in one step
+//	                       --Project--> a folder for Git, deployed from an editor
 //
 // form.go turns the fields of a module into Make's parameters, output.go its answers into Make's interface, and call.go
 // holds the requests that Make sends here. Nothing is written by hand for a single module but for the two kinds that
@@ -32,7 +32,6 @@ type Config struct {
 	Name      string // of the app at Make: lower-case letters, digits and dashes
 	BaseURL   string // where Make reaches the service
 	Catalogue *spec.Catalogue
-	Lookups   []*spec.Lookup
 }
 
 // An App is the model that both formats are written from.
@@ -100,30 +99,52 @@ func New(cfg Config) (*App, error) {
 		base:       baseOf(baseURL),
 		connection: connectionOf(baseURL),
 	}
-	forms := forms{lookups: map[string]*spec.Lookup{}}
 	a.rpcs = append(a.rpcs, connectionsRPC())
-	for _, l := range cfg.Lookups {
-		forms.lookups[l.Key] = l
+	for _, l := range cfg.Catalogue.Lookups() {
 		a.rpcs = append(a.rpcs, lookupRPC(l))
 	}
 	for _, m := range cfg.Catalogue.Modules() {
-		c, err := forms.module(m)
-		if err != nil {
+		if err := a.add(m, &form{catalogue: cfg.Catalogue}, baseURL); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", m.Key, err))
-			continue
 		}
-		a.modules = append(a.modules, c)
-		if m.Type == spec.Trigger {
-			a.webhook = forms.webhook(m, baseURL)
-		}
-		if n := len(a.groups); n == 0 || a.groups[n-1].Label != m.Group {
-			a.groups = append(a.groups, group{Label: m.Group})
-		}
-		last := &a.groups[len(a.groups)-1]
-		last.Modules = append(last.Modules, c.id)
 	}
 	a.readme = readme(a)
-	return a, errors.Join(append(faults, forms.faults...)...)
+	return a, errors.Join(faults...)
+}
+
+// add puts a module into the app, and the webhook that belongs to the instant trigger.
+func (a *App) add(m *spec.Module, f *form, baseURL string) error {
+	out, sample, err := outputOf(m)
+	c := component{id: camel(m.Key), label: m.Label, description: m.Help, connected: true}
+	var api any
+	expect := []parameter{}
+	switch m.Type {
+	case spec.Trigger:
+		// The form of a trigger is its webhook's.
+		c.kind, c.connected, api = kindTrigger, false, map[string]any{}
+		a.webhook = webhookOf(m, f.of(m, fieldURL), baseURL)
+	case spec.Universal:
+		c.kind, api, expect = kindUniversal, universalCall(m), f.of(m)
+	case spec.Search:
+		c.kind, api, expect = kindSearch, searchCall(m), f.of(m)
+	default:
+		c.kind, c.crud, api, expect = kindAction, crudOf(m), actionCall(m), f.of(m)
+	}
+	c.code = []section{
+		{"api", api},
+		{"parameters", []parameter{}},
+		{"expect", expect},
+		{"interface", out},
+		{"samples", sample},
+		{"scope", []string{}},
+	}
+	a.modules = append(a.modules, c)
+	if n := len(a.groups); n == 0 || a.groups[n-1].Label != m.Group {
+		a.groups = append(a.groups, group{Label: m.Group})
+	}
+	last := &a.groups[len(a.groups)-1]
+	last.Modules = append(last.Modules, c.id)
+	return errors.Join(append(f.faults, err)...)
 }
 
 // checkBase answers the base URL without a slash at its end.
@@ -134,37 +155,6 @@ func checkBase(base string) (string, error) {
 		return "", errors.New("the base URL must be an http or https URL without query")
 	}
 	return strings.TrimRight(base, "/"), nil
-}
-
-// module is one module of the app.
-func (fs *forms) module(m *spec.Module) (component, error) {
-	out, sample, err := outputOf(m)
-	if err != nil {
-		return component{}, err
-	}
-	c := component{id: camel(m.Key), label: m.Label, description: m.Help, connected: true}
-	var api any
-	expect := fs.of(m.Key, m.Inputs())
-	switch m.Type {
-	case spec.Trigger:
-		// The form of a trigger is its webhook's.
-		c.kind, c.connected, api, expect = kindTrigger, false, map[string]any{}, []parameter{}
-	case spec.Universal:
-		c.kind, api = kindUniversal, universalCall(m)
-	case spec.Search:
-		c.kind, api = kindSearch, searchCall(m)
-	default:
-		c.kind, c.crud, api = kindAction, crudOf(m), actionCall(m)
-	}
-	c.code = []section{
-		{"api", api},
-		{"parameters", []parameter{}},
-		{"expect", expect},
-		{"interface", out},
-		{"samples", sample},
-		{"scope", []string{}},
-	}
-	return c, nil
 }
 
 // crudOf says what an action does, for Make: in updates it offers the user to erase a field.
