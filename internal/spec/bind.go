@@ -3,6 +3,7 @@ package spec
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -210,7 +211,7 @@ func (o *operand) resolve(params reflect.Type) (err error) {
 func (b *Bundle) target(f *field) *binding {
 	for i, t := range f.dest {
 		switch {
-		case len(t.when) > 0 && !b.anyHolds(t.when):
+		case len(t.when) > 0 && !slices.ContainsFunc(t.when, b.holds):
 		case t.prefix != "" && !strings.HasPrefix(b.vals[f.index].text, t.prefix):
 		default:
 			return &f.binds[i]
@@ -219,22 +220,27 @@ func (b *Bundle) target(f *field) *binding {
 	return nil
 }
 
-func (b *Bundle) anyHolds(either AnyOf) bool {
-	for _, c := range either {
-		if b.holds(c) {
-			return true
-		}
-	}
-	return false
-}
-
 // BindTo puts the bundle into params of the module's Stripe call, for a Plan or Find that changes them afterwards.
 func (b *Bundle) BindTo(params any) {
 	var addExtra func(key, value string)
 	if p, ok := params.(interface{ AddExtra(key, value string) }); ok {
 		addExtra = p.AddExtra
 	}
-	b.bind(reflect.ValueOf(params), addExtra)
+	v := reflect.ValueOf(params)
+	b.bind(v, addExtra)
+	if id := b.pathID(); b.form.url != nil {
+		b.form.url.slot(v).Set(reflect.ValueOf(&id))
+	}
+}
+
+// pathID is the id for the URL, if the module is about one object.
+func (b *Bundle) pathID() string {
+	for i, f := range b.form.fields {
+		if f.path {
+			return b.vals[i].text
+		}
+	}
+	return ""
 }
 
 // bind puts the bundle into a params struct; addExtra takes what no typed field can hold.

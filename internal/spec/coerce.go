@@ -51,8 +51,9 @@ func (f *field) read(n node, b *Bundle) (v value, wrong []trouble) {
 			return value{state: faulty}, []trouble{{code: CodeNoClear, message: "cannot be emptied; leave it out to keep it as it is"}}
 		}
 		return value{state: cleared}, nil
+	default:
+		v.state = given
 	}
-	v.state = given
 	switch f.Type {
 	case KindInteger:
 		v.number, wrong = f.readInteger(n)

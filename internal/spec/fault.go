@@ -31,7 +31,7 @@ const (
 )
 
 // Faults are all that is wrong with a bundle or a request, in form order. As an error they mean that nothing was done.
-type Faults []Fault
+type Faults []Fault //nolint:errname // the contract calls them so: one of them is no error
 
 func (f Faults) Error() string {
 	lines := make([]string, len(f))

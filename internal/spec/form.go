@@ -186,7 +186,6 @@ type form struct {
 	ranges []*dateRange
 	sent   []sent
 	opens  []open
-	named  []string // fields that rules speak of
 	update bool
 	url    *binding // where stripe-go takes the id of a list below an object
 	keys   []string // of the visible fields, for the hint at an unknown key

@@ -79,7 +79,7 @@ func (f *form) accepted() []Node {
 // node is the field by itself, with full names.
 func (f *field) node() Node {
 	n := Node{Input: f.Input, RequiredWithin: f.within, Refused: f.refused}
-	for _, o := range f.Input.Options {
+	for _, o := range f.Options {
 		n.Options = append(n.Options, Choice{Option: o, Refused: o.refused})
 	}
 	for _, name := range f.with {

@@ -84,29 +84,35 @@ type Endpoint struct {
 	params reflect.Type
 	id     bool // takes an id for the URL
 	list   bool
-	call   func(b stripe.Backend, id string, params any) error
+	call   func(b stripe.Backend, id string, fill func(params any)) error
 }
 
 // Calls is an endpoint such as customer.Client.New.
 func Calls[C client, P, R any](method func(C, *P) (R, error)) Endpoint {
-	return Endpoint{params: reflect.TypeFor[P](), call: func(b stripe.Backend, _ string, params any) error {
-		_, err := method(on[C](b), params.(*P))
+	return Endpoint{params: reflect.TypeFor[P](), call: func(b stripe.Backend, _ string, fill func(any)) error {
+		params := new(P)
+		fill(params)
+		_, err := method(on[C](b), params)
 		return err
 	}}
 }
 
 // CallsWithID is an endpoint such as customer.Client.Update, for the object that a PathID names.
 func CallsWithID[C client, P, R any](method func(C, string, *P) (R, error)) Endpoint {
-	return Endpoint{params: reflect.TypeFor[P](), id: true, call: func(b stripe.Backend, id string, params any) error {
-		_, err := method(on[C](b), id, params.(*P))
+	return Endpoint{params: reflect.TypeFor[P](), id: true, call: func(b stripe.Backend, id string, fill func(any)) error {
+		params := new(P)
+		fill(params)
+		_, err := method(on[C](b), id, params)
 		return err
 	}}
 }
 
 // Lists is an endpoint such as customer.Client.List or customer.Client.Search.
 func Lists[C client, P any, I interface{ Err() error }](method func(C, *P) I) Endpoint {
-	return Endpoint{params: reflect.TypeFor[P](), list: true, call: func(b stripe.Backend, _ string, params any) error {
-		return method(on[C](b), params.(*P)).Err()
+	return Endpoint{params: reflect.TypeFor[P](), list: true, call: func(b stripe.Backend, _ string, fill func(any)) error {
+		params := new(P)
+		fill(params)
+		return method(on[C](b), params).Err()
 	}}
 }
 
@@ -315,8 +321,7 @@ func (m *Module) Decode(body []byte, maxLimit int) (*Bundle, error) {
 // Steps are the calls of an action.
 func (m *Module) Steps(b *Bundle) []Step {
 	main := Step{Name: strings.ToLower(m.Label), Call: func(backend stripe.Backend) error {
-		id, params := m.params(b)
-		return m.Stripe.call(backend, id, params)
+		return m.Stripe.call(backend, b.pathID(), b.BindTo)
 	}}
 	if m.Plan != nil {
 		return m.Plan(b, main)
@@ -327,31 +332,15 @@ func (m *Module) Steps(b *Bundle) []Step {
 // Query is what a search asks of Stripe.
 func (m *Module) Query(b *Bundle) Query {
 	list := Source{Call: func(backend stripe.Backend, page Page) error {
-		_, params := m.params(b)
-		turnTo(params, page)
-		return m.Stripe.call(backend, "", params)
+		return m.Stripe.call(backend, "", func(params any) {
+			b.BindTo(params)
+			turnTo(params, page)
+		})
 	}}
 	if m.Find != nil {
 		return m.Find(b, list)
 	}
 	return Query{Sources: []Source{list}}
-}
-
-// params binds the bundle to a new params struct.
-func (m *Module) params(b *Bundle) (id string, params any) {
-	v := reflect.New(m.Stripe.params)
-	params = v.Interface()
-	b.BindTo(params)
-	for i, f := range m.form.fields {
-		if !f.path {
-			continue
-		}
-		id = b.vals[i].text
-		if m.form.url != nil {
-			m.form.url.slot(v).Set(reflect.ValueOf(&b.vals[i].text))
-		}
-	}
-	return id, params
 }
 
 // Inputs are the fields of the form in documented order.

@@ -47,10 +47,8 @@ func AtLeastOne(names ...string) Part {
 func NeedsAny(names ...string) Part {
 	return fieldRule(names, func(b *Bundle, fields []*field) {
 		object := fields[0].object
-		for _, f := range fields {
-			if b.filled(f) {
-				return
-			}
+		if slices.ContainsFunc(fields, b.filled) {
+			return
 		}
 		// The fields of an address stand one object deeper than the name that goes with them.
 		outer := strings.TrimSuffix(object, ".")

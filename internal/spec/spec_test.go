@@ -255,7 +255,7 @@ func codes(t *testing.T, m *Module, bundle string) []string {
 func TestUnknownKeyNamesTheNearest(t *testing.T) {
 	t.Parallel()
 	for key, near := range map[string]string{
-		"descripton": "description", "meta_data": "metadata", "line1": "shipping.address.line1", "shiping.name": "shipping.name", "zzz": "",
+		"descripshon": "description", "meta_data": "metadata", "line1": "shipping.address.line1", "shiping.name": "shipping.name", "zzz": "",
 	} {
 		_, err := createModule().Decode([]byte(with(`{"`+key+`":"x"}`)), 10)
 		got := err.Error()
@@ -285,8 +285,7 @@ func TestSyntax(t *testing.T) {
 	m := createModule()
 	for _, body := range []string{``, `{`, `[]`, `"x"`, `{"a":1}x`, "{\"a\":\"\xff\"}", strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40), strings.Repeat("[", 20000)} {
 		_, err := m.Decode([]byte(body), 10)
-		var syntax *SyntaxError
-		if !errors.As(err, &syntax) {
+		if _, ok := errors.AsType[*SyntaxError](err); !ok {
 			t.Errorf("Decode(%.20q) = %v, want a SyntaxError", body, err)
 		}
 	}
@@ -439,7 +438,7 @@ func TestFaultyDeclarationCannotStart(t *testing.T) {
 	t.Parallel()
 	_, err := NewCatalogue(nil, Group{Label: "G", Modules: []*Module{
 		NewAction(def("create-refund", Fields{
-			Text("descripton", "D"), Integer("email", "E"), Object("shipping", Text("adress.line1", "L")),
+			Text("descripshon", "D"), Integer("email", "E"), Object("shipping", Text("adress.line1", "L")),
 			Rows("tax_id_data", "T", Text("kind", "K")), When("nothing", Only("x"), Text("name", "N")), AtMostOne("name", "nom"),
 			Text("phone", "P").RequiredWith("fax").Lookup("phones"), Text("phone", "Q"), Send("balance", "5", nil),
 		}, Calls(customer.Client.New))),
@@ -453,7 +452,7 @@ func TestFaultyDeclarationCannotStart(t *testing.T) {
 		t.Fatal("the catalogue was accepted")
 	}
 	for _, want := range []string{
-		`create-refund: field descripton: stripe.CustomerParams has no parameter "descripton"`,
+		`create-refund: field descripshon: stripe.CustomerParams has no parameter "descripshon"`,
 		`create-refund: field email: parameter "email" of stripe.CustomerParams is a *string`,
 		`create-refund: field shipping.adress.line1: stripe.CustomerParams has no parameter "shipping.adress.line1"`,
 		`create-refund: field tax_id_data[]: field kind: stripe.CustomerTaxIDDataParams has no parameter "kind"`,
@@ -529,7 +528,8 @@ func BenchmarkDecodeAndBind(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		_, params := m.params(bundle)
+		params := new(stripe.CustomerParams)
+		bundle.BindTo(params)
 		encoded := &stripeform.Values{}
 		stripeform.AppendTo(encoded, params)
 		_ = encoded.Encode()
