@@ -51,8 +51,8 @@ func TestModule42(t *testing.T) {
 	emptyIsNotGiven(t, f)
 	stripeAccepts(t, f, judge(t))
 
-	_, err = m.Decode([]byte(`{"connection":"conn_1","amount":"ten","descripton":"x"}`), maxLimit)
-	for _, want := range []string{"amount: must be a whole number", "currency: is required", "descripton: is not a field of this module; did you mean description?"} {
+	_, err = m.Decode([]byte(`{"connection":"conn_1","amount":"ten","descriptio":"x"}`), maxLimit)
+	for _, want := range []string{"amount: must be a whole number", "currency: is required", "descriptio: is not a field of this module; did you mean description?"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("faults = %v, want %s", err, want)
 		}
@@ -67,7 +67,7 @@ func TestPlantedFaults(t *testing.T) {
 		field spec.Part
 		want  string
 	}{
-		{"misspelt", spec.Text("descripton", "Description"), `create-refund: field descripton: stripe.RefundParams has no parameter "descripton"`},
+		{"misspelt", spec.Text("descriptio", "Description"), `create-refund: field descriptio: stripe.RefundParams has no parameter "descriptio"`},
 		{"misspelt below", spec.Object("metadta", spec.Text("a", "A")), `create-refund: field metadta.a: stripe.RefundParams has no parameter "metadta.a"`},
 		{"wrong kind", spec.Text("amount", "Amount"), `create-refund: field amount: parameter "amount" of stripe.RefundParams is a *int64`},
 		{"wrong target", spec.Text("amount", "Amount").To("amout"), `create-refund: field amount: stripe.RefundParams has no parameter "amout"`},
@@ -100,13 +100,13 @@ func TestPlantedFaults(t *testing.T) {
 // TestJudge: the judge of these tests does refuse what Stripe's OpenAPI document does not have.
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	params := &stripe.RefundParams{Charge: stripe.String("ch_1")}
+	params := &stripe.RefundParams{Charge: new("ch_1")}
 	params.AddExtra("amout", "1")
 	w := &wire{answer: judge(t)}
 	if _, err := (refund.Client{B: w.backend()}).New(params); err == nil {
 		t.Error("an unknown parameter is accepted")
 	}
-	if _, err := (refund.Client{B: w.backend()}).New(&stripe.RefundParams{Reason: stripe.String("boredom")}); err == nil {
+	if _, err := (refund.Client{B: w.backend()}).New(&stripe.RefundParams{Reason: new("boredom")}); err == nil {
 		t.Error("an unknown value is accepted")
 	}
 	w.answer = http.NotFoundHandler()

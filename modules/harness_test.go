@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -94,9 +95,9 @@ func (w *wire) backend() stripe.Backend {
 	return stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
 		HTTPClient:        &http.Client{Transport: w},
 		LeveledLogger:     &stripe.LeveledLogger{},
-		MaxNetworkRetries: stripe.Int64(0),
-		EnableTelemetry:   stripe.Bool(false),
-		URL:               stripe.String("http://stripe.test"),
+		MaxNetworkRetries: new(int64(0)),
+		EnableTelemetry:   new(false),
+		URL:               new("http://stripe.test"),
 	})
 }
 
@@ -141,6 +142,7 @@ func run(m *spec.Module, b *spec.Bundle, answer http.Handler) ([]request, error)
 				return w.requests, err
 			}
 		}
+	default: // makes no call by itself
 	}
 	return w.requests, nil
 }
@@ -215,27 +217,28 @@ func (b bundle) without(path string) bundle {
 
 // json writes the bundle as nested objects.
 func (b bundle) json() []byte {
-	root := map[string]any{}
+	root, objects := map[string]any{}, map[string]map[string]any{}
 	for _, path := range slices.Sorted(maps.Keys(b)) {
-		at := root
-		steps := strings.Split(path, ".")
-		for _, step := range steps[:len(steps)-1] {
+		at, last := root, path
+		for {
+			step, rest, deeper := strings.Cut(last, ".")
+			if !deeper {
+				break
+			}
 			name, listed := strings.CutSuffix(step, "[0]")
-			below, ok := at[name]
-			switch {
-			case !ok && listed:
-				below = []any{map[string]any{}}
-			case !ok:
+			below, ok := objects[path[:len(path)-len(rest)]]
+			if !ok {
 				below = map[string]any{}
+				objects[path[:len(path)-len(rest)]] = below
+				at[name] = below
+				if listed {
+					at[name] = []any{below}
+				}
 			}
-			at[name] = below
-			if listed {
-				below = below.([]any)[0]
-			}
-			at = below.(map[string]any)
+			at, last = below, rest
 		}
 		if v := b[path]; v != nil {
-			at[steps[len(steps)-1]] = v
+			at[last] = v
 		}
 	}
 	raw, err := json.MarshalIndent(root, "", "  ")
@@ -430,7 +433,7 @@ func samples(in spec.Input) []any {
 		if in.Min != nil {
 			least = *in.Min
 		}
-		return []any{least + 11, fmt.Sprint(least + 12)}
+		return []any{least + 11, strconv.FormatInt(least+12, 10)}
 	case spec.KindBoolean:
 		return []any{true, "no"}
 	case spec.KindSelect:
@@ -455,6 +458,7 @@ func samples(in spec.Input) []any {
 		return []any{map[string]any{"amount": 1099}, "amount=1099"}
 	case spec.KindID:
 		return []any{name + "_1", name + "_2"}
+	default: // a text
 	}
 	texts := []any{short("Sample " + in.Label), short("Other " + in.Label)}
 	special := []any{"usd", "jpy", "US", "DE", "ABC1", "ABC2", "192.0.2.7", "2001:db8::7", "2024-06-20", "2024-06-21", "/v1/charges"}
@@ -462,7 +466,7 @@ func samples(in spec.Input) []any {
 		return slices.Concat(texts, special)
 	}
 	match := regexp.MustCompile(in.Pattern)
-	return slices.DeleteFunc(slices.Concat(texts, special), func(v any) bool { return !match.MatchString(v.(string)) })
+	return slices.DeleteFunc(slices.Concat(texts, special), func(v any) bool { return !match.MatchString(fmt.Sprint(v)) })
 }
 
 func values(options []spec.Option) []any {
