@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -261,7 +262,7 @@ func TestAnswersAreStripesBytes(t *testing.T) {
 func TestLimitAndCursor(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	ids := s.stripe.Account(stripetest.Key).Seed("customer", 1000, func(i int) map[string]any { return map[string]any{"name": fmt.Sprint(i)} })
+	ids := s.stripe.Account(stripetest.Key).Seed("customer", 1000, func(i int) map[string]any { return map[string]any{"name": strconv.Itoa(i)} })
 	seen := map[string]bool{}
 	cursor, calls := "", 0
 	for range 4 {

@@ -19,7 +19,7 @@ import (
 
 // A Problem is what a caller is told when a request fails, as application/problem+json
 // (https://www.rfc-editor.org/rfc/rfc9457). ErrorType and Retryable are in the words of Make, whose app hands them on.
-type Problem struct {
+type Problem struct { //nolint:errname // this is what the RFC calls it
 	Type      string                 `json:"type"`
 	Title     string                 `json:"title"`
 	Status    int                    `json:"status"`

@@ -3,9 +3,11 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,9 +31,8 @@ func readJSON(r *http.Request, v any) error {
 		return &spec.SyntaxError{Message: "the body must be a JSON object"}
 	}
 	var known []string
-	t := reflect.TypeOf(v).Elem()
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for field := range reflect.TypeOf(v).Elem().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		known = append(known, name)
 		delete(keys, name)
 	}
@@ -63,8 +64,9 @@ func kindOf(t reflect.Type) string {
 		return "list of texts"
 	case reflect.Struct:
 		return "date and time in RFC 3339"
+	default:
+		return "text"
 	}
-	return "text"
 }
 
 // A query reads the parameters of a list route and collects what is wrong with them.
@@ -109,13 +111,10 @@ func oneOf[S ~string](q *query, name string, values ...S) S {
 	if text == "" {
 		return ""
 	}
-	for _, v := range values {
-		if v == text {
-			return v
-		}
+	if !slices.Contains(values, text) {
+		q.fault(name, spec.CodeInvalid, fmt.Sprintf("must be one of %v", values))
 	}
-	q.fault(name, spec.CodeInvalid, "is not one of the states that there are")
-	return ""
+	return text
 }
 
 // page reads limit and cursor. The parameters that the route knows besides are named, so that a misspelt filter is a
@@ -131,20 +130,11 @@ func (q *query) page(known ...string) store.Page {
 	}
 	known = append(known, "limit", "cursor")
 	for name := range q.r.URL.Query() {
-		if !contains(known, name) {
+		if !slices.Contains(known, name) {
 			q.fault(name, spec.CodeUnknown, "is not known here; known are "+strings.Join(known, ", "))
 		}
 	}
 	return p
-}
-
-func contains(list []string, s string) bool {
-	for _, v := range list {
-		if v == s {
-			return true
-		}
-	}
-	return false
 }
 
 // err is all that is wrong with the parameters.

@@ -8,8 +8,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"time"
 
@@ -126,7 +126,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		id := r.Header.Get(headerRequestID)
-		if !usableRequestID(id) {
+		if !requestID.MatchString(id) {
 			id = store.NewID("req", start)
 		}
 		w.Header().Set(headerRequestID, id)
@@ -136,20 +136,25 @@ func (s *server) observe(next http.Handler) http.Handler {
 		seen := &statusWriter{ResponseWriter: w}
 		defer func() {
 			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // net/http panics with this very value
-				log.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("request panicked")
-				if seen.status == 0 {
-					fail(seen, r, errPanicked)
-				}
+				panicked(seen, r, p)
 			}
-			event := log.Info()
+			level := zerolog.InfoLevel
 			if seen.status >= http.StatusInternalServerError {
-				event = log.Warn()
+				level = zerolog.WarnLevel
 			}
-			event.Str("method", r.Method).Str("route", chi.RouteContext(r.Context()).RoutePattern()).
+			log.WithLevel(level).Str("method", r.Method).Str("route", chi.RouteContext(r.Context()).RoutePattern()).
 				Int("status", seen.status).Int64("bytes", seen.bytes).Dur("duration", s.Now().Sub(start)).Msg("request")
 		}()
 		next.ServeHTTP(seen, r)
 	})
+}
+
+// panicked logs a panic, and answers if nothing was answered yet.
+func panicked(w *statusWriter, r *http.Request, p any) {
+	zerolog.Ctx(r.Context()).Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("request panicked")
+	if w.status == 0 {
+		fail(w, r, errPanicked)
+	}
 }
 
 var errPanicked = &Problem{
@@ -157,12 +162,8 @@ var errPanicked = &Problem{
 	Detail: "The service failed; the log has the reason under the request id.",
 }
 
-// usableRequestID says that a caller's request id can stand in a log and a header.
-func usableRequestID(id string) bool {
-	return id != "" && len(id) <= 64 && !slices.ContainsFunc([]byte(id), func(c byte) bool {
-		return !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("._-", c) >= 0)
-	})
-}
+// requestID is what a caller's request id may be, since it stands in the log and in a header.
+var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
 // A statusWriter remembers how an answer went, for the log.
 type statusWriter struct {

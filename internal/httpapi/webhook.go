@@ -80,8 +80,7 @@ func viewAttached(a webhooks.Attached) webhookView {
 
 // setupProblem tells what the operator has to mend before a webhook can be attached.
 func setupProblem(err error) error {
-	var setup webhooks.SetupError
-	if errors.As(err, &setup) {
+	if setup, ok := errors.AsType[webhooks.SetupError](err); ok {
 		return refuse(http.StatusConflict, "The service is not set up for webhooks", setup.Error())
 	}
 	return err

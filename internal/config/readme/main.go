@@ -17,13 +17,14 @@ const (
 )
 
 func main() {
-	if err := write("../../README.md"); err != nil {
+	if err := write(); err != nil {
 		fmt.Fprintln(os.Stderr, "writing the table of variables:", err)
 		os.Exit(1)
 	}
 }
 
-func write(path string) error {
+func write() error {
+	const path = "../../README.md"
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
