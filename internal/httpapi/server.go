@@ -134,7 +134,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 		log := s.Log.With().Str("request_id", id).Logger()
 		r = r.WithContext(log.WithContext(r.Context()))
 		seen := &statusWriter{ResponseWriter: w}
-		defer func() {
+		defer func() { //nolint:contextcheck // the request carries it
 			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // net/http panics with this very value
 				panicked(seen, r, p)
 			}
