@@ -3,6 +3,7 @@ package modules
 import (
 	"encoding/json"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -129,6 +130,32 @@ func TestFacts(t *testing.T) {
 	}
 	if want := 325; rows != want {
 		t.Errorf("%d documented rows, want %d", rows, want)
+	}
+}
+
+// TestEndpoints: each module makes the call that the catalogue names, and only those that change an object take null to
+// empty a field.
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	known := readFacts(t)
+	for i, m := range catalogue(t).Modules() {
+		if m.Type != spec.Action && m.Type != spec.Search {
+			continue
+		}
+		f := formOf(m)
+		b, err := f.extend(bundle{}, "connection")
+		if err != nil {
+			t.Fatal(err)
+		}
+		made := requests(t, m, string(b.json()))
+		method, path, _ := strings.Cut(known.Modules[i].Call, " ")
+		pattern := regexp.MustCompile("^" + regexp.MustCompile(`\{[a-z_]+\}`).ReplaceAllString(path, "[a-z_]+_1") + "$")
+		if len(made) != 1 || made[0].Method != method || !pattern.MatchString(made[0].Path) {
+			t.Errorf("%s calls %v, not %s %s", m.Key, made, method, path)
+		}
+		if changes := strings.HasPrefix(m.Key, "update-") || m.Key == "confirm-payment-intent"; m.Update != changes {
+			t.Errorf("%s: update = %t", m.Key, m.Update)
+		}
 	}
 }
 
