@@ -116,7 +116,22 @@ func openStore(ctx context.Context, cfg config.Config) (store.Store, *connection
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the store: %w", err)
 	}
+	if err := fits(ctx, ring, db); err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
 	return db, ring, nil
+}
+
+// fits opens every sealed secret once, so that keys of another database fail the start and not a delivery a week later.
+func fits(ctx context.Context, ring *connection.Ring, db store.Store) error {
+	_, err := db.Reseal(ctx, func(owner, purpose string, sealed []byte) ([]byte, error) {
+		_, err := ring.Open(owner, purpose, sealed)
+		return sealed, err
+	})
+	if errors.Is(err, connection.ErrSeal) {
+		return fmt.Errorf("the keys do not fit the database; give CONNECTOR_SECRET_KEYS, or the key file, that it was made with: %w", err)
+	}
+	return err
 }
 
 // openRing makes the key ring of the configured keys. Without any, the key is in a file beside the database, made with it:
