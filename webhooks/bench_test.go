@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,9 +20,15 @@ import (
 	"stripe-connector/internal/store/sqlite"
 )
 
-// BenchmarkLine takes events in from 32 senders at once and delivers each to three subscribers, on SQLite with fsync.
-// One op is one event, until the last delivery is made.
+// BenchmarkLine takes events in from 32 senders at once and delivers each to three subscribers, on SQLite with fsync; the
+// second time beside a fourth one that hangs on 300,000 deliveries. One op is one event, until its last delivery is made.
 func BenchmarkLine(b *testing.B) {
+	for _, backlog := range []int{0, 300_000} {
+		b.Run(fmt.Sprintf("backlog=%d", backlog), func(b *testing.B) { benchmarkLine(b, backlog) })
+	}
+}
+
+func benchmarkLine(b *testing.B, backlog int) {
 	const subscribers, senders = 3, 32
 	db, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "connector.db"), time.Now)
 	if err != nil {
@@ -37,7 +44,16 @@ func BenchmarkLine(b *testing.B) {
 		}
 	}))
 	defer target.Close()
-	attachBench(b, db, target.URL, subscribers)
+	hangs := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client has gone
+		<-r.Context().Done()
+	}))
+	defer hangs.Close()
+	attachBench(b, db, "whk_hangs", "charge.failed", hangs.URL)
+	for i := range subscribers {
+		attachBench(b, db, fmt.Sprintf("whk_%d", i), "invoice.paid", target.URL)
+	}
+	fillBench(b, db, backlog)
 
 	dispatcher := NewDispatcher(DispatcherConfig{
 		Store: db, Secrets: tagSeal{}, Deliverer: NewDeliverer(10*time.Second, true, time.Now), Schedule: DefaultSchedule(),
@@ -89,11 +105,12 @@ func BenchmarkLine(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }
 
-func attachBench(b *testing.B, db *sqlite.Store, target string, n int) {
+func attachBench(b *testing.B, db *sqlite.Store, id, eventType, target string) {
 	b.Helper()
 	now := time.Now()
+	// All but the first find connection and endpoint there.
 	err := db.CreateConnection(b.Context(), store.Connection{ID: "conn_1", Workspace: workspace, Key: []byte("sealed"), Created: now})
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrConflict) {
 		b.Fatal(err)
 	}
 	_, err = db.EnsureEndpoint(b.Context(), store.Endpoint{
@@ -103,14 +120,29 @@ func attachBench(b *testing.B, db *sqlite.Store, target string, n int) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for i := range n {
-		id := fmt.Sprintf("whk_%d", i)
-		_, _, err := db.CreateWebhook(b.Context(), store.Webhook{
-			ID: id, Workspace: workspace, Connection: "conn_1", Endpoint: "ep_1", EventTypes: []string{allEvents},
-			URL: fmt.Sprintf("%s/%d", target, i), State: store.WebhookActive, Since: now, Created: now,
-			Secrets: []store.Secret{{Sealed: []byte(id + "/webhook/" + newSigningSecret())}},
-		})
-		if err != nil {
+	_, _, err = db.CreateWebhook(b.Context(), store.Webhook{
+		ID: id, Workspace: workspace, Connection: "conn_1", Endpoint: "ep_1", EventTypes: []string{eventType},
+		URL: target + "/" + id, State: store.WebhookActive, Since: now, Created: now,
+		Secrets: []store.Secret{{Sealed: []byte(id + "/webhook/" + newSigningSecret())}},
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// fillBench stores n events for the subscriber that hangs.
+func fillBench(b *testing.B, db *sqlite.Store, n int) {
+	b.Helper()
+	for n > 0 {
+		batch := make([]store.NewEvent, min(n, 1000))
+		for i := range batch {
+			n--
+			batch[i] = store.NewEvent{
+				Endpoint: "ep_1", ID: fmt.Sprintf("evt_backlog_%d", n), Type: "charge.failed", Body: []byte("{}"), Created: time.Now(),
+				Source: store.SourceWebhook,
+			}
+		}
+		if _, err := db.Ingest(b.Context(), batch, store.Lease{}); err != nil {
 			b.Fatal(err)
 		}
 	}

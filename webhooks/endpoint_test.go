@@ -125,6 +125,45 @@ func TestPoolFiftyAttachesAtOnce(t *testing.T) {
 	l.nothingLeft(stripetest.Key)
 }
 
+// TestPoolMovesAtOnce changes webhooks back and forth between two pools. In the end Stripe has what the store wants.
+func TestPoolMovesAtOnce(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{})
+	conn := l.connection(stripetest.Key)
+	types, _ := eventTypes("customer")
+	var wg sync.WaitGroup
+	for i := range 10 {
+		w := l.attach(Attachment{
+			Connection: conn, Group: "customer", Events: types[i : i+1], Connect: i%2 == 0, URL: fmt.Sprintf("https://example.com/%d", i),
+		}).Webhook
+		wg.Go(func() {
+			for n := range 5 {
+				connect, events := (i+n)%2 == 0, []string{types[i], types[n]}
+				if _, err := l.service.Patch(t.Context(), workspace, w.ID, Change{Connect: &connect, Events: &events}); err != nil {
+					t.Errorf("patching webhook %d: %v", i, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	stored := l.endpoints()
+	got := map[string][]string{}
+	for _, r := range l.registered(stripetest.Key) {
+		got[r.Metadata[endpointMark]] = r.Events
+	}
+	want := map[string][]string{}
+	for _, e := range stored {
+		wanted, err := l.store.WantedTypes(t.Context(), workspace, e.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[e.ID] = wanted
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Stripe's endpoints differ from the store's (-want +got):\n%s", diff)
+	}
+}
+
 func TestAttachSameTwentyTimesAtOnce(t *testing.T) {
 	t.Parallel()
 	l := newLine(t, lineOptions{})

@@ -2,11 +2,13 @@ package webhooks
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -214,6 +216,53 @@ func TestLineConnect(t *testing.T) {
 	s.wait(t, 1)
 	if got, want := s.got[0].header.Get("Stripe-Account"), "acct_connected"; got != want {
 		t.Errorf("Stripe-Account = %q, want %q", got, want)
+	}
+}
+
+// away is a store that cannot take events at first, as with a full disk.
+type away struct {
+	ReceiverStore
+
+	mu   sync.Mutex
+	left int // Ingests that fail
+}
+
+func (a *away) Ingest(ctx context.Context, events []store.NewEvent, lease store.Lease) ([]store.Ingested, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.left > 0 {
+		a.left--
+		return nil, store.ErrUnavailable
+	}
+	return a.ReceiverStore.Ingest(ctx, events, lease)
+}
+
+// TestLineStoreAway: while nothing can be stored Stripe is told to come back, and then everything arrives once.
+func TestLineStoreAway(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{
+		stripe: stripetest.Options{RetryWaits: []time.Duration{time.Millisecond, time.Millisecond, time.Millisecond}},
+		wrap:   func(s ReceiverStore) ReceiverStore { return &away{ReceiverStore: s, left: 2} },
+	})
+	s := newSubscriber(t)
+	l.attach(Attachment{Connection: l.connection(stripetest.Key), Group: "customer", URL: s.URL})
+	event, err := l.stripe.Account(stripetest.Key).Emit("customer.created", `{"id":"cus_1"}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.wait(t, 1)
+	if err := l.stripe.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var statuses []int
+	for _, d := range l.stripe.Deliveries() {
+		statuses = append(statuses, d.Status)
+	}
+	if diff := cmp.Diff([]int{503, 503, 200}, statuses); diff != "" {
+		t.Errorf("Stripe was answered otherwise (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{event}, s.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
 	}
 }
 
