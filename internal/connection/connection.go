@@ -293,5 +293,5 @@ func mode(live bool) string {
 // last4 returns the end of a key, or less of one that is so short that its end would be most of it.
 func last4(key string) string {
 	secretPart := key[len("sk_test_"):]
-	return secretPart[len(secretPart)-min(4, len(secretPart)/4):]
+	return secretPart[len(secretPart)-min(4, len(secretPart)/2):]
 }
