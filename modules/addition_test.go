@@ -6,43 +6,45 @@ import (
 	"testing"
 
 	"github.com/stripe/stripe-go/v79"
+	"github.com/stripe/stripe-go/v79/paymentintent"
 	"github.com/stripe/stripe-go/v79/refund"
-	"github.com/stripe/stripe-go/v79/topup"
 
 	"stripe-connector/internal/spec"
 	"stripe-connector/modules/lookups"
 	"stripe-connector/modules/shared"
+	"stripe-connector/openapi"
 )
 
 // TestModule42: one declaration is all that a module is, and every law holds for it untold.
 func TestModule42(t *testing.T) {
 	t.Parallel()
-	create := spec.NewAction(spec.Def{
-		Key: "create-top-up", Label: "Create a Top-up", Docs: "https://docs.stripe.com/api/topups/create", Help: "Adds money to the balance.",
+	increment := spec.NewAction(spec.Def{
+		Key: "increment-authorization", Label: "Increment an Authorization", Docs: "https://docs.stripe.com/api/payment_intents/increment_authorization",
+		Help: "Reserves more money.",
 		Fields: spec.Fields{
+			spec.PathID("payment_intent", "Payment Intent ID").Lookup("payment_intents", "customer"),
 			spec.Integer("amount", "Amount").Required().Min(1),
-			shared.Currency.Required(),
 			spec.Text("description", "Description"),
-			spec.ID("source", "Source"),
-			shared.StatementDescriptor.MaxLen(15),
-			spec.Text("transfer_group", "Transfer Group"),
+			shared.StatementDescriptor,
+			shared.ApplicationFee,
+			spec.Object("transfer_data", shared.TransferAmount),
 			shared.Metadata,
 		},
-		Stripe: spec.Calls(topup.Client.New),
-		Out:    "topup",
+		Stripe: spec.CallsWithID(paymentintent.Client.IncrementAuthorization),
+		Out:    "payment_intent",
 	})
-	c, err := spec.NewCatalogue(lookups.All(), append(groups(), spec.Group{Label: "Top-ups", Modules: []*spec.Module{create}})...)
+	c, err := spec.NewCatalogue(lookups.All(), append(groups(), spec.Group{Label: "Other", Modules: []*spec.Module{increment}})...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, ok := c.Module("create-top-up")
-	if got := len(c.Modules()); got != 42 || !ok || m.Group != "Top-ups" {
-		t.Fatalf("%d modules, group %q", got, m.Group)
+	m, ok := c.Module("increment-authorization")
+	if got := len(c.Modules()); got != 42 || !ok {
+		t.Fatalf("%d modules, it is one of them: %t", got, ok)
 	}
 
 	f := formOf(m)
-	places := map[string]place{"connection": {}}
-	for _, path := range f.paths[1:] {
+	places := map[string]place{"connection": {}, "payment_intent": {in: "path"}}
+	for _, path := range f.paths[len(places):] {
 		places[path] = place{params: []string{path}}
 	}
 	fieldsLand(t, f, places)
@@ -52,10 +54,22 @@ func TestModule42(t *testing.T) {
 	stripeAccepts(t, f, judge(t))
 
 	_, err = m.Decode([]byte(`{"connection":"conn_1","amount":"ten","descriptio":"x"}`), maxLimit)
-	for _, want := range []string{"amount: must be a whole number", "currency: is required", "descriptio: is not a field of this module; did you mean description?"} {
+	for _, want := range []string{"payment_intent: is required", "amount: must be a whole number", "descriptio: is not a field of this module; did you mean description?"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("faults = %v, want %s", err, want)
 		}
+	}
+
+	manifest, err := openapi.NewManifest(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := openapi.Document(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(manifest.Fields) != len(f.paths) || !strings.Contains(string(document), manifest.Path) {
+		t.Errorf("the manifest has %d fields of %d, and the document has no %s", len(manifest.Fields), len(f.paths), manifest.Path)
 	}
 }
 
