@@ -245,7 +245,7 @@ func TestFieldIsDeclaredOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return string(document(t, c)), get(t, openapi.Docs(c), "/docs/modules/say-it").Body.String()
+		return string(document(t, c)), get(t, docs(t, c), "/docs/modules/say-it").Body.String()
 	}
 	docWithout, pageWithout := build(def())
 	doc, page := build(def(words))

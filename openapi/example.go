@@ -34,6 +34,9 @@ func Examples(m *spec.Module) []any {
 	return []any{short, e.bundle()}
 }
 
+// sampleConnection stands for the reader's own.
+const sampleConnection = "conn_01jq8zr5kdq3v7m2n4x6y8b0ac"
+
 type example struct {
 	module *spec.Module
 	fields []spec.Input
@@ -172,7 +175,7 @@ func sampleValue(f spec.Input) any {
 	step := f.Name[strings.LastIndexByte(f.Name, '.')+1:]
 	switch f.Type {
 	case spec.KindConnection:
-		return "conn_01jq8zr5kdq3v7m2n4x6y8b0ac"
+		return sampleConnection
 	case spec.KindInteger:
 		return sampleNumber(f, step)
 	case spec.KindBoolean:
