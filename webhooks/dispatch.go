@@ -41,15 +41,16 @@ const (
 	maxStoreWait = 5 * time.Second
 )
 
-// DispatcherConfig is what a Dispatcher works with. All fields are needed but Random and Grace.
+// DispatcherConfig is what a Dispatcher works with. All fields are needed but Random, Observe and Grace.
 type DispatcherConfig struct {
 	Store     DispatcherStore
 	Secrets   Opener
 	Deliverer *Deliverer
 	Schedule  Schedule
-	Grace     time.Duration    // how long a shutdown lets attempts finish; then they are cut and their deliveries released
-	Now       func() time.Time //
-	Random    func() float64   // in [0, 1), for jitter; nil: a good one
+	Grace     time.Duration                   // how long a shutdown lets attempts finish; then they are cut and their deliveries released
+	Now       func() time.Time                //
+	Random    func() float64                  // in [0, 1), for jitter; nil: a good one
+	Observe   func(store.Work, store.Outcome) // is told of every attempt, at once; nil: nobody is
 	Log       zerolog.Logger
 }
 
@@ -203,7 +204,7 @@ func (d *Dispatcher) claim(ctx context.Context) {
 			continue
 		}
 		claimed := d.Now()
-		got, err := d.Store.Claim(ctx, lease, limit)
+		got, err := d.claimNow(ctx, lease, limit)
 		if err != nil {
 			if ctx.Err() == nil {
 				trouble.log(d.Log, err, "claiming deliveries")
@@ -228,6 +229,13 @@ func (d *Dispatcher) claim(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// claimNow does not stop with the context: what is claimed and not handed over would be out until its lease ends.
+func (d *Dispatcher) claimNow(ctx context.Context, lease store.Lease, limit int) (store.Claimed, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	return d.Store.Claim(ctx, lease, limit)
 }
 
 // finish takes outcomes to the store, as many at once as are waiting, until there are no more. A batch that the store
@@ -301,6 +309,9 @@ func (d *Dispatcher) attempt(ctx context.Context, w store.Work, claimed time.Tim
 		At: a.At, Duration: a.Duration, Status: a.Status, Answer: a.Body, Phase: a.Phase, Error: a.Failure,
 	}
 	d.judge(ctx, w, a, &o)
+	if d.Observe != nil {
+		d.Observe(w, o)
+	}
 	d.Log.Debug().Str("webhook", w.Webhook.ID).Str("event", w.Event.ID).Str("delivery", o.Delivery).
 		Int("status", a.Status).Str("error", a.Failure).Dur("took", a.Duration).Str("verdict", string(o.Verdict)).
 		Msg("attempted a delivery")

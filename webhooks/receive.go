@@ -21,8 +21,8 @@ const (
 	// busyWait is after how long a sender may come back when the door is closed.
 	busyWait = 30 * time.Second
 
-	// ingestTime bounds how long an event may wait for its commit. Stripe waits longer.
-	ingestTime = 8 * time.Second
+	// storeTime bounds a call to the store that must not be broken off half-way. Stripe waits longer for our answer.
+	storeTime = 8 * time.Second
 )
 
 // The ways in which Receive refuses an event, besides [ErrSignature], [ErrMalformed] and [store.ErrNotFound] for an endpoint
@@ -53,13 +53,14 @@ type Receipt struct {
 	Deliveries int  // for how many webhooks
 }
 
-// ReceiverConfig is what a Receiver works with. All fields are needed but the marks.
+// ReceiverConfig is what a Receiver works with. All fields are needed but the marks and Observe.
 type ReceiverConfig struct {
 	Store      ReceiverStore
 	Secrets    Opener
 	Dispatcher Taker
-	MaxPending int   // deliveries waiting; 0: DefaultMaxPending
-	MaxBytes   int64 // of the store; 0: no mark
+	MaxPending int                           // deliveries waiting; 0: DefaultMaxPending
+	MaxBytes   int64                         // of the store; 0: no mark
+	Observe    func(store.Endpoint, Receipt) // is told of every event that was stored; nil: nobody is
 	Now        func() time.Time
 	Log        zerolog.Logger
 }
@@ -123,7 +124,11 @@ func (r *Receiver) Receive(ctx context.Context, endpoint, signature string, body
 	if err := r.admit(ctx); err != nil {
 		return Receipt{}, err
 	}
-	return r.ingest(ctx, pool.ID, event, body)
+	receipt, err := r.ingest(ctx, pool.ID, event, body)
+	if err == nil && r.Observe != nil {
+		r.Observe(pool, receipt)
+	}
+	return receipt, err
 }
 
 // admit keeps the door closed above the marks, so that a flood is held at Stripe and not on our disk.
@@ -144,7 +149,7 @@ func (r *Receiver) ingest(ctx context.Context, endpoint string, event envelope, 
 		created = r.Now()
 	}
 	// A sender that hangs up half-way must not leave claimed work behind that nobody was given.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ingestTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
 	stored, err := r.Store.Ingest(ctx, []store.NewEvent{{
 		Endpoint: endpoint, ID: event.ID, Type: event.Type, Body: body, Account: event.Account, Livemode: event.Livemode,
