@@ -29,6 +29,7 @@ func BenchmarkLine(b *testing.B) {
 }
 
 func benchmarkLine(b *testing.B, backlog int) {
+	b.Helper()
 	const subscribers, senders = 3, 32
 	db, err := sqlite.Open(b.Context(), filepath.Join(b.TempDir(), "connector.db"), time.Now)
 	if err != nil {

@@ -75,3 +75,19 @@ func TestParseChange(t *testing.T) {
 		})
 	}
 }
+
+func FuzzParseChange(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"enabled_events":["a.b",null]}`, `{"connect":{"a":[1]},"api_version":null}`, `{"url":"` + "\xff" + `"}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		change, err := ParseChange(body)
+		var faults spec.Faults
+		if err != nil && (!errors.As(err, &faults) || len(faults) == 0) {
+			t.Errorf("ParseChange(%q) = %v, want faults", body, err)
+		}
+		if err != nil && change != (Change{}) {
+			t.Errorf("ParseChange(%q) changes something beside its faults", body)
+		}
+	})
+}
