@@ -1,6 +1,7 @@
 package spec_test
 
 import (
+	"strings"
 	"encoding/json"
 	"testing"
 
@@ -53,8 +54,8 @@ func outline(nodes []spec.Node) (lines []string) {
 		if n.Required {
 			line += "*"
 		}
-		for _, with := range n.RequiredWith {
-			line += " (with " + with + ")"
+		if len(n.RequiredWith) > 0 {
+			line += " (with " + strings.Join(n.RequiredWith, ", ") + ")"
 		}
 		if n.Refused != "" {
 			line += "!"
