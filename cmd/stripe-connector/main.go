@@ -38,6 +38,7 @@ func commands() []command {
 		{"serve", "run the service", serve},
 		{"config", "print the configuration variables", printConfig},
 		{"token", "create, list and revoke API tokens", token},
+		{"export", "write the service as a Make custom app", export},
 		{"healthcheck", "ask the running service whether it is ready; for containers", healthcheck},
 		{"version", "print the version", printVersion},
 	}
