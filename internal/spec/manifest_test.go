@@ -1,8 +1,8 @@
 package spec_test
 
 import (
-	"strings"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
