@@ -33,7 +33,6 @@ var (
 var paymentMethodTypes = spec.Multiselect("payment_method_types", "Payment Method Types", methodTypes...).Open().
 	Help("Kinds of payment methods that this payment may be made with. Empty: those that the Stripe dashboard is set to.")
 
-
 func intentID(label string) spec.Field {
 	return spec.PathID("payment_intent", label).Lookup("payment_intents", "customer").Help("The payment intent, pi_….")
 }
