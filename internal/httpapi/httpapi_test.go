@@ -520,14 +520,15 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			}
 		}
 	}
-	public := 0
+	var open []string
 	for _, at := range table {
-		if at.role == "" {
-			public++
+		if at.role == public {
+			open = append(open, at.method+" "+at.pattern)
 		}
 	}
-	if public > 3 {
-		t.Errorf("%d routes are public; is that meant?", public)
+	want := []string{"GET /healthz", "GET /readyz", "GET /openapi.json", "GET /docs", "GET /docs/*", "POST /stripe/{endpoint}"}
+	if diff := cmp.Diff(want, open); diff != "" {
+		t.Errorf("routes without a token (-want +got):\n%s", diff)
 	}
 }
 
@@ -667,4 +668,31 @@ func TestEventTypes(t *testing.T) {
 	if len(page.Data) != 54 || page.Data[0].Key != "all" || types != 237 {
 		t.Errorf("%d groups with %d types, want 54 (all included) with 237", len(page.Data), types)
 	}
+}
+
+func TestManifest(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	var list struct {
+		Data []struct {
+			Key, Label, Path string
+			Fields           []json.RawMessage
+			Output           struct{ Sample json.RawMessage }
+		}
+	}
+	a := s.call(http.MethodGet, "/v1/modules", nil).want(http.StatusOK)
+	a.into(&list)
+	if len(list.Data) != 41 || list.Data[0].Key != "watch-events" || list.Data[40].Key != "list-payment-link-lines" {
+		t.Errorf("%d modules, from %s", len(list.Data), list.Data[0].Key)
+	}
+	for _, m := range list.Data {
+		one := s.call(http.MethodGet, m.Path, nil).want(http.StatusOK)
+		s.call(http.MethodGet, m.Path, nil, "If-None-Match", one.header.Get("ETag")).want(http.StatusNotModified)
+	}
+	s.call(http.MethodGet, "/v1/modules", nil, "If-None-Match", a.header.Get("ETag")).want(http.StatusNotModified)
+	s.call(http.MethodGet, "/v1/modules/none", nil).want(http.StatusNotFound).problem()
+	s.as("", http.MethodGet, "/openapi.json", nil).want(http.StatusOK)
+	s.as("", http.MethodGet, "/docs", nil).want(http.StatusOK)
+	s.as("", http.MethodGet, "/docs/modules/create-customer", nil).want(http.StatusOK)
+	s.as("", http.MethodGet, "/docs/modules/none", nil).want(http.StatusNotFound)
 }

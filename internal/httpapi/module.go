@@ -28,11 +28,13 @@ const (
 // ndjson is the type of a stream with one object a line (https://github.com/ndjson/ndjson-spec).
 const ndjson = "application/x-ndjson"
 
+var errUnknownModule = refuse(http.StatusNotFound, "Unknown module", "There is no module of this name; GET /v1/modules lists them.")
+
 // runModule is the request line: decode the bundle, open the connection, call Stripe, answer.
 func (s *server) runModule(w http.ResponseWriter, r *http.Request, caller connection.Caller) error {
 	m, ok := s.Catalogue.Module(chi.URLParam(r, "module"))
 	if !ok {
-		return refuse(http.StatusNotFound, "Unknown module", "There is no module of this name; GET /v1/modules lists them.")
+		return errUnknownModule
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

@@ -24,6 +24,12 @@ func (s *server) routes() []route {
 		{get, "/healthz", public, s.health},
 		{get, "/readyz", public, s.ready},
 
+		{get, "/openapi.json", public, s.openAPI},
+		{get, "/docs", public, s.pages},
+		{get, "/docs/*", public, s.pages},
+
+		{get, "/v1/modules", run, s.listModules},
+		{get, "/v1/modules/{module}", run, s.getModule},
 		{post, "/v1/modules/{module}", run, s.runModule},
 
 		{get, "/v1/lookups/{lookup}", run, s.look},

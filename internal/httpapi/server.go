@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -20,6 +21,7 @@ import (
 	"stripe-connector/internal/spec"
 	"stripe-connector/internal/store"
 	"stripe-connector/internal/stripeapi"
+	"stripe-connector/openapi"
 	"stripe-connector/webhooks"
 )
 
@@ -40,11 +42,19 @@ type Config struct {
 type server struct {
 	Config
 	mux *chi.Mux
+
+	// Made when first asked for, since starting needs none of them.
+	manifest func() (manifest, error)
+	docs     func() (http.Handler, error)
 }
 
 // New builds the handler of every route.
 func New(cfg Config) http.Handler {
-	s := &server{Config: cfg, mux: chi.NewRouter()}
+	s := &server{
+		Config: cfg, mux: chi.NewRouter(),
+		manifest: sync.OnceValues(func() (manifest, error) { return newManifest(cfg.Catalogue) }),
+		docs:     sync.OnceValues(func() (http.Handler, error) { return openapi.Docs(cfg.Catalogue) }),
+	}
 	s.mux.Use(s.observe)
 	s.mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, refuse(http.StatusNotFound, "Not found", "There is no such route."))
