@@ -24,8 +24,12 @@ import (
 	"stripe-connector/webhooks"
 )
 
-// drain is how long requests and deliveries under way get to finish at a shutdown.
-const drain = 20 * time.Second
+// How long requests, and after them deliveries, get to finish at a shutdown. Together they stay below the 25 seconds that
+// an orchestrator is told to wait.
+const (
+	drainRequests   = 12 * time.Second
+	drainDeliveries = 10 * time.Second
+)
 
 // serve runs the service until ctx is done.
 func serve(ctx context.Context, in invocation) (err error) {
@@ -70,7 +74,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	deliverer := webhooks.NewDeliverer(cfg.DeliveryTimeout, cfg.AllowPrivateTargets, time.Now)
 	defer deliverer.Close()
 	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
-		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Grace: drain, Now: time.Now, Log: log,
+		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Grace: drainDeliveries, Now: time.Now, Log: log,
 	})
 	hooks := webhooks.NewService(webhooks.ServiceConfig{
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
@@ -91,10 +95,11 @@ func serve(ctx context.Context, in invocation) (err error) {
 		MaxLimit: cfg.MaxLimit, Log: log, Now: time.Now,
 	})
 
-	ctx, stop := context.WithCancel(ctx)
+	// What runs beside the requests ends after them, since they may still need it.
+	jobs, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	defer func() { stop(); background.Wait() }()
-	run := func(job func(context.Context)) { background.Go(func() { job(ctx) }) }
+	run := func(job func(context.Context)) { background.Go(func() { job(jobs) }) }
 	run(tokens.Run)
 	run(dispatcher.Run)
 	run(func(ctx context.Context) { prune(ctx, db, cfg.Retention, log) })
@@ -187,7 +192,7 @@ func listen(ctx context.Context, cfg config.Config, handler http.Handler, log ze
 	}
 	stopping()
 	log.Info().Msg("stopping")
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainRequests)
 	defer cancel()
 	if err := server.Shutdown(end); err != nil {
 		_ = server.Close()
