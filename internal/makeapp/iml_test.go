@@ -407,10 +407,11 @@ func eachVariable(t term, do func(variable)) {
 // No secret may be in what Make logs: whatever request carries one says so.
 func TestSecretsAreKeptFromLogs(t *testing.T) {
 	t.Parallel()
+	files := newApp(t).Archive()
 	sanitized := func(t *testing.T, name string) []string {
 		t.Helper()
 		var v struct{ Log struct{ Sanitize []string } }
-		read(t, newApp(t).Archive(), testName+"/"+name, &v)
+		read(t, files, testName+"/"+name, &v)
 		return v.Log.Sanitize
 	}
 	tests := []struct {
@@ -432,7 +433,7 @@ func TestSecretsAreKeptFromLogs(t *testing.T) {
 		}
 	}
 	var key []makeapp.File
-	for _, f := range newApp(t).Archive() {
+	for _, f := range files {
 		if strings.Contains(string(f.Data), "parameters.key}}") {
 			key = append(key, f)
 		}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -37,9 +38,46 @@ func catalogue(t *testing.T) *spec.Catalogue {
 	return c
 }
 
+// wholeApp is the app of the whole catalogue, which takes a while to make.
+var wholeApp = sync.OnceValues(func() (*makeapp.App, error) {
+	c, err := modules.Catalogue()
+	if err != nil {
+		return nil, err
+	}
+	return makeapp.New(makeapp.Config{Name: testName, BaseURL: testBase, Catalogue: c})
+})
+
 func newApp(t *testing.T) *makeapp.App {
 	t.Helper()
-	app, err := makeapp.New(makeapp.Config{Name: testName, BaseURL: testBase, Catalogue: catalogue(t)})
+	app, err := wholeApp()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return app
+}
+
+// some is a catalogue with a module of each type.
+func some(t *testing.T) *spec.Catalogue {
+	t.Helper()
+	whole := catalogue(t)
+	group := spec.Group{Label: "Some"}
+	for _, key := range []string{"watch-events", "make-an-api-call", "create-customer", "list-all-payouts"} {
+		m, ok := whole.Module(key)
+		if !ok {
+			t.Fatalf("there is no module %s", key)
+		}
+		group.Modules = append(group.Modules, m)
+	}
+	c, err := spec.NewCatalogue(whole.Lookups(), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func someApp(t *testing.T) *makeapp.App {
+	t.Helper()
+	app, err := makeapp.New(makeapp.Config{Name: testName, BaseURL: testBase, Catalogue: some(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +98,7 @@ func TestExportsFollowTheRules(t *testing.T) {
 // The rules themselves are tested by breaking them.
 func TestRulesAreEnforced(t *testing.T) {
 	t.Parallel()
-	app := newApp(t)
+	app := someApp(t)
 	const action = "modules/create-customer/create-customer"
 	tests := []struct {
 		name, file, old, replacement, want string
@@ -103,7 +141,7 @@ func TestRulesAreEnforced(t *testing.T) {
 
 func TestArchiveRulesAreEnforced(t *testing.T) {
 	t.Parallel()
-	app := newApp(t)
+	app := someApp(t)
 	tests := []struct {
 		name, file, old, replacement, want string
 	}{
@@ -185,7 +223,7 @@ func TestZipIsReproducible(t *testing.T) {
 	t.Parallel()
 	var first, second bytes.Buffer
 	for _, w := range []io.Writer{&first, &second} {
-		if err := makeapp.WriteZip(w, newApp(t).Archive()); err != nil {
+		if err := makeapp.WriteZip(w, someApp(t).Archive()); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -196,7 +234,7 @@ func TestZipIsReproducible(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := newApp(t).Archive()
+	want := someApp(t).Archive()
 	if len(r.File) != len(want) {
 		t.Fatalf("the zip has %d files, want %d", len(r.File), len(want))
 	}
@@ -283,7 +321,7 @@ func TestBaseURL(t *testing.T) {
 		{"https://example.com/{{parameters.key}}", ""},
 	}
 	for _, tt := range tests {
-		app, err := makeapp.New(makeapp.Config{Name: testName, BaseURL: tt.base, Catalogue: catalogue(t)})
+		app, err := makeapp.New(makeapp.Config{Name: testName, BaseURL: tt.base, Catalogue: some(t)})
 		if tt.want == "" {
 			if err == nil || strings.Contains(err.Error(), "secret") {
 				t.Errorf("%q: error = %v, want one without the password", tt.base, err)
