@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -59,7 +56,7 @@ func token(ctx context.Context, in invocation) error {
 	}
 	var tokens tokenStore
 	if f.url != "" {
-		tokens = remoteTokens{base: strings.TrimRight(f.url, "/"), token: f.token}
+		tokens = remoteTokens{newRemote(f.url, f.token)}
 	} else {
 		cfg, err := config.Load()
 		if err != nil {
@@ -136,7 +133,7 @@ func (l localTokens) revoke(ctx context.Context, id string) error {
 	return l.Revoke(ctx, l.workspace, id)
 }
 
-type remoteTokens struct{ base, token string }
+type remoteTokens struct{ remote }
 
 func (r remoteTokens) create(ctx context.Context, role connection.Role, name string) (string, error) {
 	var made struct {
@@ -157,37 +154,4 @@ func (r remoteTokens) list(ctx context.Context, cursor string) ([]connection.Tok
 
 func (r remoteTokens) revoke(ctx context.Context, id string) error {
 	return r.do(ctx, http.MethodDelete, "/v1/tokens/"+url.PathEscape(id), nil, nil)
-}
-
-// do makes one call to the running service.
-func (r remoteTokens) do(ctx context.Context, method, path string, in, out any) error {
-	body, err := json.Marshal(in)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, r.base+path, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	req.Header.Set("Authorization", "Bearer "+r.token)
-	res, err := (&http.Client{}).Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode >= http.StatusBadRequest {
-		var problem httpProblem
-		_ = json.NewDecoder(res.Body).Decode(&problem) // whatever it is, the status says enough
-		return fmt.Errorf("the service answered %s: %s", res.Status, problem.Detail)
-	}
-	if out == nil {
-		return nil
-	}
-	return json.NewDecoder(res.Body).Decode(out)
-}
-
-type httpProblem struct {
-	Detail string `json:"detail"`
 }
