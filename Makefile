@@ -27,7 +27,7 @@ need = @command -v $(1) >/dev/null || { \
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: bin/stripe-connector bin/stripe-sandbox ## build both programs into bin/: static, stripped, version stamped
@@ -43,6 +43,7 @@ run: build ## walk through the main job, then stay up (ONCE=1: stop); on a local
 .PHONY: test
 test: ## run every test under the race detector, in random order
 	$(call need,$(firstword $(shell go env CC)),gcc libc6-dev)
+	$(if $(CI),$(call need,npm,npm))
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
 
 .PHONY: generate
@@ -50,7 +51,7 @@ generate: ## rewrite the generated files
 	go generate ./...
 
 .PHONY: check
-check: tidy-clean fmt-clean vet lint vuln generate-clean ## all that CI checks beside the tests
+check: tidy-clean fmt-clean vet lint openapi-lint vuln generate-clean ## all that CI checks beside the tests
 
 .PHONY: tidy-clean
 tidy-clean:
@@ -67,6 +68,12 @@ vet:
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## look for mistakes and for imports that go the wrong way
 	$(GOLANGCI_LINT) run
+
+.PHONY: openapi-lint
+openapi-lint: ## judge openapi.json by the rules of a linter from npm
+	$(call need,npm,npm)
+	npm --prefix openapi/testdata/npm ci --ignore-scripts --silent
+	npm --prefix openapi/testdata/npm run --silent lint
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format all code

@@ -86,6 +86,7 @@ type modulePage struct {
 	Manifest
 	Kind       string
 	Find       string // what the search looks in, in lower case
+	Update     bool   // null empties fields
 	Answer     string // what it is, in a sentence
 	Sample     string
 	Sent       string // to the URL of a webhook
@@ -99,7 +100,7 @@ func (d *docs) collect(c *spec.Catalogue) error {
 		if err != nil {
 			return err
 		}
-		page := &modulePage{Manifest: manifest, Find: findable(m), Connection: sampleConnection}
+		page := &modulePage{Manifest: manifest, Find: findable(m), Update: m.Update, Connection: sampleConnection}
 		page.explain()
 		for _, bundle := range Examples(m) {
 			raw, err := json.MarshalIndent(bundle, "", "  ")
@@ -173,7 +174,7 @@ func (d *docs) module(w http.ResponseWriter, r *http.Request) {
 	}
 	var calls []call
 	for i, bundle := range page.examples {
-		c := call{Title: "The least", Command: curl(baseURL(r)+page.Path, bundle)}
+		c := call{Title: "Shortest call", Command: curl(baseURL(r)+page.Path, bundle)}
 		if i > 0 {
 			c.Title = "With more of the form"
 		}
@@ -271,7 +272,7 @@ func limits(n spec.Node) string {
 	case n.Max != nil:
 		add("at most %d", *n.Max)
 	}
-	if n.MaxLength > 0 && n.MaxLength < 5000 {
+	if n.MaxLength > 0 && n.MaxLength < 5000 && n.Type != spec.KindConnection {
 		add("at most %d characters", n.MaxLength)
 	}
 	if n.MaxItems > 0 {

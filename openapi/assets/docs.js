@@ -27,7 +27,8 @@ if (search) {
     }
   });
   filter();
-  document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'center' });
+  const here = document.querySelector('nav [aria-current]');
+  if (here) here.closest('nav').scrollTop = here.offsetTop - 200;
 }
 
 // What is typed for the token and the connection goes into the commands on this page, and nowhere else.
