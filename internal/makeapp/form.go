@@ -206,6 +206,9 @@ func help(n spec.Node) string {
 	if n.Lookup != nil && n.Lookup.Only != "" {
 		text += " Only these fit: " + n.Lookup.Only + "."
 	}
+	if n.Refused != "" {
+		text += " " + n.Refused + "."
+	}
 	return strings.TrimSpace(text)
 }
 

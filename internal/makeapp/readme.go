@@ -22,7 +22,7 @@ The app comes in two formats, exported by ` + "`stripe-connector export make`" +
 A connection of the app takes a token of the connector with the role manage, made by
 ` + "`stripe-connector token create --role manage`" + `, and one of
 
-* a secret or restricted key of your Stripe account: it goes to the connector once, which keeps it sealed, or
+* a secret or restricted key of your Stripe account: it goes to the connector, which keeps it sealed, or
 * a connection that the connector holds already.
 
 Runs of modules send the token and the id of the connection, never the key.

@@ -2,8 +2,8 @@ package makeapp_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -91,13 +91,11 @@ func newConnector(t *testing.T) string {
 		Ready:    db.Ping, MaxLimit: 1000, Log: log, Now: time.Now,
 	})
 	server.Start()
-	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { dispatcher.Run(ctx) })
+	running.Go(func() { dispatcher.Run(t.Context()) })
 	t.Cleanup(func() {
 		server.Close()
 		hooks.Close()
-		stop()
 		running.Wait()
 		deliverer.Close()
 		stripe.Close()
@@ -235,7 +233,7 @@ func (p *platform) send(call, extra map[string]any, inherits bool, scope map[str
 	defer res.Body.Close()
 	dec := json.NewDecoder(res.Body)
 	dec.UseNumber()
-	if err := dec.Decode(&body); err != nil && err != io.EOF {
+	if err := dec.Decode(&body); err != nil && !errors.Is(err, io.EOF) {
 		p.t.Fatalf("%s: the answer is no JSON: %v", name(req), err)
 	}
 	return res.StatusCode, body
