@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+//go:generate go test -run ^TestGolden$ . -update
+
 var update = flag.Bool("update", false, "rewrite the golden files")
 
 const goldenDir = "testdata/golden"
