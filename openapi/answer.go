@@ -10,7 +10,8 @@ import (
 // depends on the API version, on the account and on what the caller expands.
 func bundleSchema(o objects.Object) object {
 	s := object{
-		{"title", o.Label}, {"type", "object"},
+		{"title", o.Label},
+		{"type", "object"},
 		{"description", "Stripe's object, byte for byte as Stripe wrote it. Any field may be absent, and others may be there."},
 	}
 	return append(s, properties(o.Fields)...).with("examples", []any{o.Sample})

@@ -64,7 +64,9 @@ func Document(c *spec.Catalogue) ([]byte, error) {
 			{"parameters", parameters()},
 			{"headers", headers()},
 			{"securitySchemes", object{{"token", object{
-				{"type", "http"}, {"scheme", "bearer"}, {"bearerFormat", "sc_…"},
+				{"type", "http"},
+				{"scheme", "bearer"},
+				{"bearerFormat", "sc_…"},
 				{"description", "An API token of a workspace. Its role says what it may do: `run` (modules, forms, lookups), `manage` (also connections, webhooks, events, deliveries) or `admin` (also tokens)."},
 			}}}},
 		}},
@@ -175,14 +177,18 @@ func tagGroups(c *spec.Catalogue) []object {
 func sharedSchemas() object {
 	return object{
 		{"ChoiceText", object{
-			{"type", "string"}, {"title", "Other spelling"},
+			{"type", "string"},
+			{"title", "Other spelling"},
 			{"description", "A choice by its label, or by its value in another spelling; upper and lower case are the same. Where the field may be left empty, `\"\"` means not given."},
 		}},
 		{"Metadata", object{
-			{"title", "Metadata"}, {"description", "Key-value pairs, as an object or as a list."},
+			{"title", "Metadata"},
+			{"description", "Key-value pairs, as an object or as a list."},
 			{"anyOf", []object{
 				{
-					{"type", "object"}, {"maxProperties", 50}, {"propertyNames", object{{"maxLength", 40}, {"pattern", `^[^\[\]]+$`}}},
+					{"type", "object"},
+					{"maxProperties", 50},
+					{"propertyNames", object{{"maxLength", 40}, {"pattern", `^[^\[\]]+$`}}},
 					{"additionalProperties", object{{"type", []string{"string", "number", "boolean", "null"}}, {"maxLength", 500}}},
 				},
 				{

@@ -213,14 +213,14 @@ func TestStrictness(t *testing.T) {
 	t.Parallel()
 	tests := []struct{ name, module, body string }{
 		{"required", "create-refund", `{"connection":"conn_1"}`},
-		{"misspelt key", "create-refund", `{"connection":"conn_1","charge":"ch_1","ammount":1}`},
+		{"misspelt key", "create-refund", `{"connection":"conn_1","charge":"ch_1","amountt":1}`},
 		{"fraction", "create-refund", `{"connection":"conn_1","charge":"ch_1","amount":12.5}`},
 		{"separator", "create-refund", `{"connection":"conn_1","charge":"ch_1","amount":"1,000"}`},
 		{"too small", "create-refund", `{"connection":"conn_1","charge":"ch_1","amount":0}`},
 		{"not a boolean", "create-refund", `{"connection":"conn_1","charge":"ch_1","reverse_transfer":"maybe"}`},
 		{"slash in a path id", "retrieve-refund", `{"connection":"conn_1","refund":"re_1/cancel"}`},
 		{"null for a number", "update-customer", `{"connection":"conn_1","customer":"cus_1","balance":null}`},
-		{"misspelt nested key", "create-customer", `{"connection":"conn_1","shipping":{"adress":{}}}`},
+		{"misspelt nested key", "create-customer", `{"connection":"conn_1","shipping":{"addresses":{}}}`},
 		{"hidden by a control", "search-invoices", `{"connection":"conn_1","list_by":"customer"}`},
 		{"refused", "update-payment-intent", `{"connection":"conn_1","payment_intent":"pi_1","off_session":true}`},
 		{"too many rows", "create-invoice", `{"connection":"conn_1","customer":"cus_1","custom_fields":[{},{},{},{},{}]}`},

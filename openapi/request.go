@@ -13,9 +13,9 @@ import (
 type requestSchema struct {
 	name       string // of the component
 	update     bool
-	row        bool               // of a list of objects, not the bundle itself
+	row        bool                // of a list of objects, not the bundle itself
 	label      func(string) string // of a field, by its name
-	components *object            // where rows go
+	components *object             // where rows go
 }
 
 // A branch is one key of a bundle: a field, or an object with keys below it.
@@ -139,11 +139,11 @@ func (r *requestSchema) describe(f *spec.Node) string {
 	if len(f.VisibleWhen) > 0 {
 		var all []string
 		for _, either := range f.VisibleWhen {
-			var any []string
+			var one []string
 			for _, c := range either {
-				any = append(any, r.label(c.Field)+" is "+fewOf(c.In))
+				one = append(one, r.label(c.Field)+" is "+fewOf(c.In))
 			}
-			all = append(all, strings.Join(any, " or "))
+			all = append(all, strings.Join(one, " or "))
 		}
 		verb := "Goes"
 		if f.Required {
@@ -299,7 +299,9 @@ func (r *requestSchema) rows(f *spec.Node) object {
 	alternatives := []object{list, ref}
 	if f.Type == spec.KindFilter {
 		alternatives = append(alternatives, object{
-			{"type", "array"}, {"maxItems", 1}, {"items", object{{"type", "array"}, {"items", ref}}},
+			{"type", "array"},
+			{"maxItems", 1},
+			{"items", object{{"type", "array"}, {"items", ref}}},
 			{"description", "As Make writes it: one inner list."},
 		})
 	}

@@ -183,7 +183,9 @@ func platformPaths() object {
 		return object{{"200", answer("A page, newest first.", closed("",
 			prop("data", "", listOf(schemaRef(item))), prop("has_more", "", boolean), prop("next_cursor", "Null: nothing is left.", orNull(text))))}}
 	}
-	one := func(status int, help string, schema object) object { return object{{strconv.Itoa(status), answer(help, schema)}} }
+	one := func(status int, help string, schema object) object {
+		return object{{strconv.Itoa(status), answer(help, schema)}}
+	}
 	gone := func(help string) object {
 		return object{{"204", object{{"description", help}, {"headers", headerRefs(nil)}}}}
 	}
@@ -204,41 +206,49 @@ func platformPaths() object {
 			id: "listModules", tag: tagForms, summary: "List modules", help: "The manifest of every module, in documented order. An `ETag` makes repeated reads cheap.", role: "run",
 			parameters: []object{parameter("If-None-Match")},
 			answers: append(one(http.StatusOK, "The manifests.", closed("", prop("data", "", listOf(schemaRef("Manifest"))))),
-				notModified)})),
+				notModified),
+		})),
 		route("/v1/modules/{module}", do("get", operation{
 			id: "getModule", tag: tagForms, summary: "Get a module", help: "The manifest of one module.", role: "run", errors: finds,
 			parameters: []object{
 				{{"name", "module"}, {"in", "path"}, {"required", true}, {"description", "Key of the module, such as `create-refund`."}, {"schema", text}},
 				parameter("If-None-Match"),
 			},
-			answers: append(one(http.StatusOK, "The manifest.", schemaRef("Manifest")), notModified)})),
+			answers: append(one(http.StatusOK, "The manifest.", schemaRef("Manifest")), notModified),
+		})),
 		route("/v1/event-types", do("get", operation{
 			id: "listEventTypes", tag: tagForms, summary: "List event types", help: "What Watch Events can be asked for, group by group.", role: "run",
 			answers: one(http.StatusOK, "The groups.", closed("", prop("data", "", listOf(closed("", prop("key", "", text), prop("label", "", text),
-				prop("events", "", listOf(closed("", prop("type", "", text), prop("label", "", text)))))))))})),
+				prop("events", "", listOf(closed("", prop("type", "", text), prop("label", "", text))))))))),
+		})),
 
 		route("/v1/connections",
 			do("get", operation{id: "listConnections", tag: tagConnections, summary: "List connections", role: "manage", parameters: page, errors: pages, answers: list("Connection")}),
 			do("post", operation{
 				id: "createConnection", tag: tagConnections, summary: "Create a connection", role: "manage",
 				help: "Checks the key with Stripe and stores it sealed.", body: closed("", optionally(name), key),
-				errors: slices.Concat(reads, toStripe), answers: one(http.StatusCreated, "Stored.", schemaRef("Connection"))})),
+				errors: slices.Concat(reads, toStripe), answers: one(http.StatusCreated, "Stored.", schemaRef("Connection")),
+			})),
 		route("/v1/connections/{id}", member{"parameters", []object{id}},
 			do("get", operation{id: "getConnection", tag: tagConnections, summary: "Get a connection", role: "manage", errors: finds, answers: one(http.StatusOK, "The connection.", schemaRef("Connection"))}),
 			do("patch", operation{
 				id: "updateConnection", tag: tagConnections, summary: "Update a connection", role: "manage",
 				help: "Renames it, or replaces the key by another one of the same account and mode.", body: closed("", optionally(name), optionally(key)),
-				errors: slices.Concat(reads, toStripe), answers: one(http.StatusOK, "Changed.", schemaRef("Connection"))}),
+				errors: slices.Concat(reads, toStripe), answers: one(http.StatusOK, "Changed.", schemaRef("Connection")),
+			}),
 			do("delete", operation{
 				id: "deleteConnection", tag: tagConnections, summary: "Delete a connection", role: "manage", help: "Refused while webhooks use it.",
-				errors: slices.Concat(finds, conflicts), answers: gone("Deleted.")})),
+				errors: slices.Concat(finds, conflicts), answers: gone("Deleted."),
+			})),
 		route("/v1/connections/{id}/check", member{"parameters", []object{id}}, do("post", operation{
 			id: "checkConnection", tag: tagConnections, summary: "Check a connection", role: "manage", help: "Tests the key with Stripe.",
-			errors: slices.Concat(toStripe, pages), answers: one(http.StatusOK, "Stripe takes the key.", schemaRef("Connection"))})),
+			errors: slices.Concat(toStripe, pages), answers: one(http.StatusOK, "Stripe takes the key.", schemaRef("Connection")),
+		})),
 
 		route("/v1/webhooks", do("get", operation{
 			id: "listWebhooks", tag: tagWebhooks, summary: "List webhooks", role: "manage", errors: pages, answers: list("Webhook"),
-			parameters: slices.Concat([]object{queryParameter("connection", "Only of this connection.", false, text), queryParameter("state", "Only in this state.", false, oneOf("active", "paused", "failing", "disabled"))}, page)})),
+			parameters: slices.Concat([]object{queryParameter("connection", "Only of this connection.", false, text), queryParameter("state", "Only in this state.", false, oneOf("active", "paused", "failing", "disabled"))}, page),
+		})),
 		route("/v1/webhooks/{id}", member{"parameters", []object{id}},
 			do("get", operation{id: "getWebhook", tag: tagWebhooks, summary: "Get a webhook", role: "manage", errors: finds, answers: one(http.StatusOK, "The webhook.", schemaRef("Webhook"))}),
 			do("patch", operation{
@@ -246,58 +256,74 @@ func platformPaths() object {
 				help: "What is left out stays. Another `connect` or `api_version` moves it to another endpoint at Stripe; nothing is missed in between.",
 				body: closed("", optional("webhook_name", "", orNull(text)), optional("group", "", orNull(text)), optional("enabled_events", "Empty: all of the group.", orNull(listOf(text))),
 					optional("connect", "", orNull(boolean)), optional("api_version", "", orNull(text)), optional("url", "", orNull(text))),
-				errors: slices.Concat(reads, toStripe), answers: one(http.StatusOK, "Changed.", schemaRef("Webhook"))}),
+				errors: slices.Concat(reads, toStripe), answers: one(http.StatusOK, "Changed.", schemaRef("Webhook")),
+			}),
 			do("delete", operation{
 				id: "deleteWebhook", tag: tagWebhooks, summary: "Delete a webhook", role: "manage", help: "Detaches it. Doing so twice is the same as once.",
-				errors: toStripe, answers: gone("Detached.")})),
+				errors: toStripe, answers: gone("Detached."),
+			})),
 		route("/v1/webhooks/{id}/pause", member{"parameters", []object{id}}, do("post", operation{
 			id: "pauseWebhook", tag: tagWebhooks, summary: "Pause a webhook", role: "manage", help: "Its deliveries wait until it is resumed.", errors: finds,
-			answers: one(http.StatusOK, "Paused.", schemaRef("Webhook"))})),
+			answers: one(http.StatusOK, "Paused.", schemaRef("Webhook")),
+		})),
 		route("/v1/webhooks/{id}/resume", member{"parameters", []object{id}}, do("post", operation{
 			id: "resumeWebhook", tag: tagWebhooks, summary: "Resume a webhook", role: "manage", help: "Sends what has waited, of a paused or a disabled webhook.", errors: finds,
-			answers: one(http.StatusOK, "Active.", schemaRef("Webhook"))})),
+			answers: one(http.StatusOK, "Active.", schemaRef("Webhook")),
+		})),
 		route("/v1/webhooks/{id}/rotate-secret", member{"parameters", []object{id}}, do("post", operation{
 			id: "rotateWebhookSecret", tag: tagWebhooks, summary: "Rotate the signing secret", role: "manage", help: "The secret of before signs beside the new one for 24 hours.", errors: finds,
-			answers: one(http.StatusOK, "The new secret, shown this once.", closed("", prop("id", "", text), prop("signing_secret", "whsec_…", text)))})),
+			answers: one(http.StatusOK, "The new secret, shown this once.", closed("", prop("id", "", text), prop("signing_secret", "whsec_…", text))),
+		})),
 		route("/v1/webhooks/{id}/test", member{"parameters", []object{id}}, do("post", operation{
 			id: "testWebhook", tag: tagWebhooks, summary: "Send a sample", role: "manage", help: "Sends one signed sample at once, and answers what the subscriber said.", errors: finds,
 			answers: one(http.StatusOK, "What came of it.", closed("", prop("event", "", text), prop("type", "", text), prop("delivered", "", boolean), prop("status", "0: no answer.", integer),
-				prop("answer", "Its first bytes.", text), optional("error", "", text), prop("duration_ms", "", number)))})),
+				prop("answer", "Its first bytes.", text), optional("error", "", text), prop("duration_ms", "", number))),
+		})),
 		route("/v1/webhooks/{id}/replay", member{"parameters", []object{id}}, do("post", operation{
 			id: "replayWebhook", tag: tagWebhooks, summary: "Replay events", role: "manage", help: "Sends the events of a span of time again, from the store and from Stripe's last 30 days.",
 			body:   closed("", prop("from", "Included.", moment), optional("to", "Not included; empty: now.", orNull(moment)), optional("types", "Only these types.", orNull(listOf(text)))),
-			errors: slices.Concat(reads, toStripe), answers: started})),
+			errors: slices.Concat(reads, toStripe), answers: started,
+		})),
 		route("/v1/webhooks/{id}/retry-dead", member{"parameters", []object{id}}, do("post", operation{
 			id: "retryDeadDeliveries", tag: tagWebhooks, summary: "Retry what was given up", role: "manage", help: "Makes every dead delivery of the webhook due again.",
-			errors: slices.Concat(finds, conflicts), answers: started})),
+			errors: slices.Concat(finds, conflicts), answers: started,
+		})),
 		route("/v1/jobs/{id}", member{"parameters", []object{id}}, do("get", operation{
-			id: "getJob", tag: tagWebhooks, summary: "Get a job", role: "manage", errors: finds, answers: one(http.StatusOK, "How it goes.", schemaRef("Job"))})),
+			id: "getJob", tag: tagWebhooks, summary: "Get a job", role: "manage", errors: finds, answers: one(http.StatusOK, "How it goes.", schemaRef("Job")),
+		})),
 
 		route("/v1/events", do("get", operation{
 			id: "listEvents", tag: tagDeliveries, summary: "List events", role: "manage", errors: pages, answers: list("Event"),
-			parameters: slices.Concat([]object{queryParameter("endpoint", "Only those that arrived here.", false, text), queryParameter("type", "Only these types, with commas between them.", false, text)}, span, page)})),
+			parameters: slices.Concat([]object{queryParameter("endpoint", "Only those that arrived here.", false, text), queryParameter("type", "Only these types, with commas between them.", false, text)}, span, page),
+		})),
 		route("/v1/events/{id}", member{"parameters", []object{id}}, do("get", operation{
-			id: "getEvent", tag: tagDeliveries, summary: "Get an event", role: "manage", help: "With its payload, and what became of it at every webhook.", errors: finds, answers: one(http.StatusOK, "The event.", schemaRef("Event"))})),
+			id: "getEvent", tag: tagDeliveries, summary: "Get an event", role: "manage", help: "With its payload, and what became of it at every webhook.", errors: finds, answers: one(http.StatusOK, "The event.", schemaRef("Event")),
+		})),
 		route("/v1/deliveries", do("get", operation{
 			id: "listDeliveries", tag: tagDeliveries, summary: "List deliveries", role: "manage", errors: pages, answers: list("Delivery"),
 			parameters: slices.Concat([]object{
 				queryParameter("webhook", "Only to this webhook.", false, text), queryParameter("event", "Only of this event.", false, text),
 				queryParameter("type", "Only of this type of event.", false, text), queryParameter("state", "Only in this state.", false, deliveryState),
-			}, span, page)})),
+			}, span, page),
+		})),
 		route("/v1/deliveries/{id}", member{"parameters", []object{id}}, do("get", operation{
-			id: "getDelivery", tag: tagDeliveries, summary: "Get a delivery", role: "manage", help: "With each of its attempts.", errors: finds, answers: one(http.StatusOK, "The delivery.", schemaRef("Delivery"))})),
+			id: "getDelivery", tag: tagDeliveries, summary: "Get a delivery", role: "manage", help: "With each of its attempts.", errors: finds, answers: one(http.StatusOK, "The delivery.", schemaRef("Delivery")),
+		})),
 		route("/v1/deliveries/{id}/retry", member{"parameters", []object{id}}, do("post", operation{
 			id: "retryDelivery", tag: tagDeliveries, summary: "Retry a delivery", role: "manage", help: "Makes it due now, in whatever state it is, and starts its schedule anew.",
-			errors: slices.Concat(finds, conflicts), answers: one(http.StatusAccepted, "Due.", schemaRef("Delivery"))})),
+			errors: slices.Concat(finds, conflicts), answers: one(http.StatusAccepted, "Due.", schemaRef("Delivery")),
+		})),
 
 		route("/v1/tokens",
 			do("get", operation{id: "listTokens", tag: tagTokens, summary: "List tokens", role: "admin", parameters: page, errors: pages, answers: list("Token")}),
 			do("post", operation{
 				id: "createToken", tag: tagTokens, summary: "Create a token", role: "admin", help: "Makes a token of the caller's workspace.",
 				body:   closed("", prop("role", "", oneOf("run", "manage", "admin")), optional("name", "What it is for.", text)),
-				errors: reads, answers: one(http.StatusCreated, "The token is shown this once.", closed("", append(tokenProperties(), prop("token", "sc_…", text))...))})),
+				errors: reads, answers: one(http.StatusCreated, "The token is shown this once.", closed("", append(tokenProperties(), prop("token", "sc_…", text))...)),
+			})),
 		route("/v1/tokens/{id}", member{"parameters", []object{id}}, do("delete", operation{
-			id: "revokeToken", tag: tagTokens, summary: "Revoke a token", role: "admin", errors: slices.Concat(finds, conflicts), answers: gone("Revoked.")})),
+			id: "revokeToken", tag: tagTokens, summary: "Revoke a token", role: "admin", errors: slices.Concat(finds, conflicts), answers: gone("Revoked."),
+		})),
 
 		route("/stripe/{endpoint}", do("post", operation{
 			id: "receiveEvent", tag: tagService, summary: "Receive an event from Stripe",
@@ -308,13 +334,16 @@ func platformPaths() object {
 			},
 			body:    schemaRef(objectName("event")),
 			errors:  []int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge},
-			answers: one(http.StatusOK, "Stored.", closed("", prop("received", "", boolean), prop("new", "False: it was there already.", boolean)))})),
+			answers: one(http.StatusOK, "Stored.", closed("", prop("received", "", boolean), prop("new", "False: it was there already.", boolean))),
+		})),
 		route("/healthz", do("get", operation{
 			id: "health", tag: tagService, summary: "Whether the process serves", errors: []int{http.StatusNotFound},
-			answers: one(http.StatusOK, "It does.", closed("", prop("status", "", oneOf("ok"))))})),
+			answers: one(http.StatusOK, "It does.", closed("", prop("status", "", oneOf("ok")))),
+		})),
 		route("/readyz", do("get", operation{
 			id: "ready", tag: tagService, summary: "Whether requests can be taken", help: "The store is there and migrated, and the service is not on its way down.", errors: []int{http.StatusNotFound},
-			answers: one(http.StatusOK, "They can.", closed("", prop("status", "", oneOf("ready"))))})),
+			answers: one(http.StatusOK, "They can.", closed("", prop("status", "", oneOf("ready")))),
+		})),
 	}
 }
 
@@ -327,7 +356,9 @@ func subscriberCalls() object {
 	}
 	said := func(help string) object { return object{{"description", help}} }
 	return object{{"event", object{{"post", object{
-		{"operationId", "deliverEvent"}, {"tags", []string{tagWebhooks}}, {"summary", "An event, sent to your URL"},
+		{"operationId", "deliverEvent"},
+		{"tags", []string{tagWebhooks}},
+		{"summary", "An event, sent to your URL"},
 		{"description", "Stripe's bytes, signed as Standard Webhooks has it (https://www.standardwebhooks.com): the signature is the base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`, " +
 			"keyed with the base64-decoded part of the webhook's signing secret behind `whsec_`. An event may come more than once; its id tells.\n\n" +
 			"What is not taken is sent again after 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h and then every 4 h up to 3 days, unless the operator set another schedule. `Retry-After` is obeyed. A redirect is not followed."},
@@ -416,7 +447,8 @@ func problems() object {
 	var all object
 	for _, p := range allProblems {
 		all = append(all, member{p.name, object{
-			{"description", p.help}, {"headers", headerRefs(p.headers)},
+			{"description", p.help},
+			{"headers", headerRefs(p.headers)},
 			{"content", object{{"application/problem+json", object{{"schema", schemaRef("Problem")}}}}},
 		}})
 	}
