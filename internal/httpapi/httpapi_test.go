@@ -11,7 +11,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +25,8 @@ import (
 	"stripe-connector/internal/stripeapi"
 	"stripe-connector/internal/stripetest"
 	"stripe-connector/modules"
+	"stripe-connector/openapi"
+	"stripe-connector/openapi/openapitest"
 	"stripe-connector/webhooks"
 )
 
@@ -40,7 +41,20 @@ type service struct {
 	token   string // admin of the workspace "default"
 	conn    string // a connection of it
 	handler http.Handler
+
+	document *checked
 }
+
+// checked is the OpenAPI document, for all tests: compiling its schemas takes longer than any of them.
+type checked struct {
+	sync.Mutex
+	checker *openapitest.Checker
+}
+
+var contract = sync.OnceValues(func() (*checked, error) {
+	c, err := openapitest.NewChecker(openapi.JSON())
+	return &checked{checker: c}, err
+})
 
 // A logBuffer is what the service logged.
 type logBuffer struct {
@@ -71,6 +85,9 @@ func newService(t *testing.T, change ...func(*stripeapi.Config)) *service {
 			t.Fatal(err)
 		}
 	}
+	var err error
+	s.document, err = contract()
+	must(err)
 	db, err := sqlite.Open(t.Context(), filepath.Join(s.dir, "connector.db"), time.Now)
 	must(err)
 	ring, err := connection.NewRing(connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
@@ -165,12 +182,13 @@ func (a answer) problem() Problem {
 	return p
 }
 
-// call makes a request as the admin of the default workspace. body is JSON as text, or what becomes it.
+// call makes a request as the admin of the default workspace.
 func (s *service) call(method, path string, body any, headers ...string) answer {
 	s.t.Helper()
 	return s.as(s.token, method, path, body, headers...)
 }
 
+// as makes a request with another token, and holds the exchange against the OpenAPI document.
 func (s *service) as(token, method, path string, body any, headers ...string) answer {
 	s.t.Helper()
 	res := s.open(s.t.Context(), token, method, path, body, headers...)
@@ -179,23 +197,33 @@ func (s *service) as(token, method, path string, body any, headers ...string) an
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.document.Lock()
+	defer s.document.Unlock()
+	if err := s.document.checker.Check(openapitest.Exchange{Request: res.Request, RequestBody: s.encode(body), Response: res, ResponseBody: text}); err != nil {
+		s.t.Errorf("the exchange is not in the document: %v", err)
+	}
 	return answer{s.t, res.StatusCode, res.Header, string(text)}
+}
+
+// encode is a body as it is sent: JSON as text, or what becomes it.
+func (s *service) encode(body any) []byte {
+	s.t.Helper()
+	switch body := body.(type) {
+	case nil:
+		return nil
+	case string:
+		return []byte(body)
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return text
 }
 
 func (s *service) open(ctx context.Context, token, method, path string, body any, headers ...string) *http.Response {
 	s.t.Helper()
-	var text []byte
-	switch body := body.(type) {
-	case nil:
-	case string:
-		text = []byte(body)
-	default:
-		var err error
-		if text, err = json.Marshal(body); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	req, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(text))
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(s.encode(body)))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -209,6 +237,7 @@ func (s *service) open(ctx context.Context, token, method, path string, body any
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	res.Request = req
 	return res
 }
 
@@ -507,7 +536,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 		if at.role == public {
 			continue
 		}
-		path := regexp.MustCompile(`\{\w+\}`).ReplaceAllString(at.pattern, "x_1")
+		path := strings.NewReplacer("{module}", "create-customer", "{lookup}", "customers", "{id}", "x_1").Replace(at.pattern)
 		for _, token := range []string{"", "sc_unknown"} {
 			a := s.as(token, at.method, path, nil).want(http.StatusUnauthorized)
 			if p := a.problem(); p.ErrorType != stripeapi.RuntimeError || a.header.Get("WWW-Authenticate") == "" {
@@ -691,8 +720,13 @@ func TestManifest(t *testing.T) {
 	}
 	s.call(http.MethodGet, "/v1/modules", nil, "If-None-Match", a.header.Get("ETag")).want(http.StatusNotModified)
 	s.call(http.MethodGet, "/v1/modules/none", nil).want(http.StatusNotFound).problem()
-	s.as("", http.MethodGet, "/openapi.json", nil).want(http.StatusOK)
-	s.as("", http.MethodGet, "/docs", nil).want(http.StatusOK)
-	s.as("", http.MethodGet, "/docs/modules/create-customer", nil).want(http.StatusOK)
-	s.as("", http.MethodGet, "/docs/modules/none", nil).want(http.StatusNotFound)
+	for path, status := range map[string]int{
+		"/openapi.json": http.StatusOK, "/docs": http.StatusOK, "/docs/modules/create-customer": http.StatusOK, "/docs/modules/none": http.StatusNotFound,
+	} {
+		res := s.open(t.Context(), "", http.MethodGet, path, nil)
+		res.Body.Close()
+		if res.StatusCode != status {
+			t.Errorf("GET %s = %d, want %d", path, res.StatusCode, status)
+		}
+	}
 }
