@@ -22,6 +22,8 @@ import (
 	"stripe-connector/modules"
 )
 
+//go:generate go test -run Golden . -update
+
 var update = flag.Bool("update", false, "write the golden files anew")
 
 const (
