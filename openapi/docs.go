@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"stripe-connector/internal/objects"
@@ -35,7 +36,10 @@ const (
 )
 
 // Handler serves the document, at whatever path it is mounted.
-func Handler() http.Handler { return newFile("openapi.json", "application/json", golden) }
+func Handler() http.Handler { return servedDocument() }
+
+// servedDocument compresses the document when it is first asked for, and once.
+var servedDocument = sync.OnceValue(func() http.Handler { return newFile("openapi.json", "application/json", golden) })
 
 // Docs serves the pages for people, at /docs and below: the list of modules, a page for each, and the API reference.
 // Nothing on them comes from another host.

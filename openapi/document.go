@@ -226,7 +226,7 @@ func sharedSchemas() object {
 				prop("at", "", moment), prop("duration_ms", "", number), prop("status", "Null: no answer.", orNull(integer)), prop("answer", "Its first bytes.", text),
 				optional("phase", "Where it failed without an answer.", text), optional("error", "", text)))))},
 		{"Job", closed("Work that goes on in the background.",
-			prop("id", "", text), prop("kind", "", text), prop("webhook", "", text), prop("state", "", text), optional("events", "How many events a replay has to look at.", integer),
+			prop("id", "", text), prop("kind", "", oneOf("replay", "retry_dead")), prop("webhook", "", text), prop("state", "", oneOf("running", "done", "failed")), optional("events", "How many events a replay has to look at.", integer),
 			prop("queued", "Deliveries made due so far.", integer), optional("error", "", text), prop("started", "", moment), prop("ended", "Null: it goes on.", orNull(moment)))},
 	}
 }

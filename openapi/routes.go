@@ -336,12 +336,16 @@ func platformPaths() object {
 			errors:  []int{http.StatusBadRequest, http.StatusNotFound, http.StatusRequestEntityTooLarge},
 			answers: one(http.StatusOK, "Stored.", closed("", prop("received", "", boolean), prop("new", "False: it was there already.", boolean))),
 		})),
+		route("/openapi.json", do("get", operation{
+			id: "getDocument", tag: tagService, summary: "This document", parameters: []object{parameter("If-None-Match")},
+			answers: append(one(http.StatusOK, "The document.", object{{"type", "object"}}), notModified),
+		})),
 		route("/healthz", do("get", operation{
-			id: "health", tag: tagService, summary: "Whether the process serves", errors: []int{http.StatusNotFound},
+			id: "health", tag: tagService, summary: "Whether the process serves",
 			answers: one(http.StatusOK, "It does.", closed("", prop("status", "", oneOf("ok")))),
 		})),
 		route("/readyz", do("get", operation{
-			id: "ready", tag: tagService, summary: "Whether requests can be taken", help: "The store is there and migrated, and the service is not on its way down.", errors: []int{http.StatusNotFound},
+			id: "ready", tag: tagService, summary: "Whether requests can be taken", help: "The store is there and migrated, and the service is not on its way down.",
 			answers: one(http.StatusOK, "They can.", closed("", prop("status", "", oneOf("ready")))),
 		})),
 	}

@@ -9,16 +9,21 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// A Checker knows the document. It is not safe for concurrent use.
+// A Checker knows the document. It is safe for concurrent use. Making one is cheap; it compiles a schema when it first
+// needs it, so it is worth sharing.
 type Checker struct {
-	compiler *jsonschema.Compiler
 	document map[string]any
+
+	mu       sync.Mutex // of the two below
+	compiler *jsonschema.Compiler
 	schemas  map[string]*jsonschema.Schema
 }
 
@@ -72,19 +77,44 @@ func (c *Checker) Check(x Exchange) error {
 
 // Validate holds a JSON value against the schema at a JSON pointer, such as #/components/schemas/Problem.
 func (c *Checker) Validate(pointer string, value []byte) error {
-	schema := c.schemas[pointer]
-	if schema == nil {
-		var err error
-		if schema, err = c.compiler.Compile(location + pointer); err != nil {
-			return fmt.Errorf("compiling %s: %w", pointer, err)
-		}
-		c.schemas[pointer] = schema
+	schema, err := c.schema(pointer)
+	if err != nil {
+		return fmt.Errorf("compiling %s: %w", pointer, err)
 	}
 	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(value))
 	if err != nil {
 		return fmt.Errorf("is no JSON: %w", err)
 	}
 	return schema.Validate(parsed)
+}
+
+func (c *Checker) schema(pointer string) (*jsonschema.Schema, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if schema := c.schemas[pointer]; schema != nil {
+		return schema, nil
+	}
+	schema, err := c.compiler.Compile(location + pointer)
+	if err == nil {
+		c.schemas[pointer] = schema
+	}
+	return schema, err
+}
+
+// Routes lists what the document knows, as "POST /v1/connections/{id}/check".
+func (c *Checker) Routes() []string {
+	var routes []string
+	paths, _ := c.document["paths"].(map[string]any)
+	for path, item := range paths {
+		item, _ := item.(map[string]any)
+		for method := range item {
+			if method != "parameters" {
+				routes = append(routes, strings.ToUpper(method)+" "+path)
+			}
+		}
+	}
+	slices.Sort(routes)
+	return routes
 }
 
 // operation finds the path and method of a request. A path without variables goes before one with.

@@ -1,4 +1,4 @@
-// Lints the document that is named: the recommended rules of Redocly, warnings counted as errors, but for one rule.
+// Lints the document that is named: the recommended rules of Redocly, warnings counted as errors, but for two rules.
 import { createConfig, formatProblems, getTotals, lint } from '@redocly/openapi-core';
 
 const config = await createConfig({
@@ -6,6 +6,8 @@ const config = await createConfig({
   rules: {
     // It does not see that a property required under a condition is defined beside the condition.
     'no-required-schema-properties-undefined': 'off',
+    // A probe of the service has nothing to refuse.
+    'operation-4xx-response': 'off',
   },
 });
 const problems = await lint({ ref: process.argv[2], config });
