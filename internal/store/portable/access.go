@@ -3,6 +3,8 @@ package portable
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"stripe-connector/internal/store"
@@ -51,8 +53,8 @@ func TokenByHash(ctx context.Context, q Querier, hash [32]byte) (store.Token, er
 
 // TouchTokens is Access.TouchTokens.
 func TouchTokens(ctx context.Context, q Querier, used map[string]time.Time) error {
-	for id, at := range used {
-		_, err := q.ExecContext(ctx, "UPDATE tokens SET last_used = $2 WHERE id = $1 AND last_used < $2", id, Micros(at))
+	for _, id := range slices.Sorted(maps.Keys(used)) { // one order for all, so that two callers do not wait for each other
+		_, err := q.ExecContext(ctx, "UPDATE tokens SET last_used = $2 WHERE id = $1 AND last_used < $2", id, Micros(used[id]))
 		if err != nil {
 			return err
 		}

@@ -8,15 +8,23 @@ import (
 	"stripe-connector/internal/store"
 )
 
-const deliveryColumns = "id, workspace, webhook, endpoint, event, type, state, reason, attempts, tries, last_status, next_at, created"
+// DeliveryColumns are the columns of a delivery, in the order of DeliveryFields.
+const DeliveryColumns = "id, workspace, webhook, endpoint, event, type, state, reason, attempts, tries, last_status, next_at, created"
+
+// DeliveryFields is where a row of DeliveryColumns is scanned to.
+func DeliveryFields(d *store.Delivery) []any {
+	return []any{
+		&d.ID, &d.Workspace, &d.Webhook, &d.Endpoint, &d.Event, &d.Type, &d.State, &d.Reason,
+		&d.Attempts, &d.Tries, &d.LastStatus, timeColumn{&d.NextAt}, timeColumn{&d.Created},
+	}
+}
 
 func scanDelivery(row scanner) (store.Delivery, error) {
 	var d store.Delivery
-	return d, row.Scan(&d.ID, &d.Workspace, &d.Webhook, &d.Endpoint, &d.Event, &d.Type, &d.State, &d.Reason,
-		&d.Attempts, &d.Tries, &d.LastStatus, timeColumn{&d.NextAt}, timeColumn{&d.Created})
+	return d, row.Scan(DeliveryFields(&d)...)
 }
 
-const insertDelivery = "INSERT INTO deliveries (" + deliveryColumns +
+const insertDelivery = "INSERT INTO deliveries (" + DeliveryColumns +
 	") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (event, endpoint, webhook) DO "
 
 func deliveryValues(d *store.Delivery) []any {
@@ -55,17 +63,17 @@ func ReplayDelivery(ctx context.Context, q Querier, d *store.Delivery) (bool, er
 // Delivery is Deliveries.Delivery.
 func Delivery(ctx context.Context, q Querier, workspace, id string) (store.Delivery, error) {
 	return one(scanDelivery, q.QueryRowContext(ctx,
-		"SELECT "+deliveryColumns+" FROM deliveries WHERE id = $1 AND workspace = $2", id, workspace))
+		"SELECT "+DeliveryColumns+" FROM deliveries WHERE id = $1 AND workspace = $2", id, workspace))
 }
 
 // DeliveryByID returns a delivery of any workspace.
 func DeliveryByID(ctx context.Context, q Querier, id string) (store.Delivery, error) {
-	return one(scanDelivery, q.QueryRowContext(ctx, "SELECT "+deliveryColumns+" FROM deliveries WHERE id = $1", id))
+	return one(scanDelivery, q.QueryRowContext(ctx, "SELECT "+DeliveryColumns+" FROM deliveries WHERE id = $1", id))
 }
 
 // Deliveries is Deliveries.Deliveries.
 func Deliveries(ctx context.Context, q Querier, workspace string, f store.DeliveryFilter, p store.Page) (store.List[store.Delivery], error) {
-	s := selectWhere("SELECT "+deliveryColumns+" FROM deliveries WHERE workspace = $1", workspace)
+	s := selectWhere("SELECT "+DeliveryColumns+" FROM deliveries WHERE workspace = $1", workspace)
 	s.equal("webhook", f.Webhook)
 	s.equal("event", f.Event)
 	s.equal("state", string(f.State))
@@ -102,7 +110,7 @@ func InsertAttempt(ctx context.Context, q Querier, delivery string, a *store.Att
 	_, err := q.ExecContext(ctx, "INSERT INTO attempts (delivery, n, at, duration, status, answer, phase, error) "+
 		"SELECT d.id, (SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery = d.id), $2, $3, $4, $5, $6, $7 "+
 		"FROM deliveries d WHERE d.id = $1",
-		delivery, Micros(a.At), a.Duration.Nanoseconds(), a.Status, answer, a.Phase, phrase(a.Error))
+		delivery, Micros(a.At), a.Duration.Nanoseconds(), a.Status, answer, a.Phase, Phrase(a.Error))
 	return err
 }
 
@@ -126,7 +134,7 @@ func Conclude(ctx context.Context, q Querier, o *store.Outcome, now time.Time) e
 	}
 	reason := ""
 	if o.Verdict == store.VerdictDead {
-		reason = phrase(o.Reason)
+		reason = Phrase(o.Reason)
 	}
 	if o.Attempt != nil {
 		tried, status = 1, o.Attempt.Status
@@ -151,7 +159,7 @@ func RestartDead(ctx context.Context, q Querier, webhook string, limit int, now 
 
 // Due returns the webhook's first pending deliveries, claimed or not, in the order in which they fall due.
 func Due(ctx context.Context, q Querier, webhook string, limit int) ([]store.Delivery, error) {
-	return all(ctx, q, scanDelivery, "SELECT "+deliveryColumns+" FROM deliveries WHERE webhook = $1 AND state = 'pending' "+
+	return all(ctx, q, scanDelivery, "SELECT "+DeliveryColumns+" FROM deliveries WHERE webhook = $1 AND state = 'pending' "+
 		"ORDER BY next_at, id LIMIT $2", webhook, limit)
 }
 

@@ -8,9 +8,11 @@ import (
 	"stripe-connector/internal/store"
 )
 
-const eventColumns = "id, endpoint, workspace, type, account, livemode, api_version, source, created, received"
+// EventColumns are the columns of an event but its body, in the order of EventFields.
+const EventColumns = "id, endpoint, workspace, type, account, livemode, api_version, source, created, received"
 
-func eventFields(e *store.Event) []any {
+// EventFields is where a row of EventColumns is scanned to.
+func EventFields(e *store.Event) []any {
 	return []any{
 		&e.ID, &e.Endpoint, &e.Workspace, &e.Type, &e.Account, &e.Livemode, &e.APIVersion, &e.Source,
 		timeColumn{&e.Created},
@@ -20,17 +22,17 @@ func eventFields(e *store.Event) []any {
 
 func scanEvent(row scanner) (store.Event, error) {
 	var e store.Event
-	return e, row.Scan(eventFields(&e)...)
+	return e, row.Scan(EventFields(&e)...)
 }
 
 func scanEventBody(row scanner) (store.Event, error) {
 	var e store.Event
-	return e, row.Scan(append(eventFields(&e), &e.Body)...)
+	return e, row.Scan(append(EventFields(&e), &e.Body)...)
 }
 
 // InsertEvent stores an event and reports whether it is new to its endpoint.
 func InsertEvent(ctx context.Context, q Querier, e *store.Event) (bool, error) {
-	n, err := changed(ctx, q, "INSERT INTO events ("+eventColumns+
+	n, err := changed(ctx, q, "INSERT INTO events ("+EventColumns+
 		", body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
 		e.ID, e.Endpoint, e.Workspace, e.Type, e.Account, e.Livemode, e.APIVersion, e.Source,
 		Micros(e.Created), Micros(e.Received), e.Body)
@@ -40,12 +42,12 @@ func InsertEvent(ctx context.Context, q Querier, e *store.Event) (bool, error) {
 // EventOf returns the event of one endpoint, with its body.
 func EventOf(ctx context.Context, q Querier, endpoint, id string) (store.Event, error) {
 	return one(scanEventBody, q.QueryRowContext(ctx,
-		"SELECT "+eventColumns+", body FROM events WHERE endpoint = $1 AND id = $2", endpoint, id))
+		"SELECT "+EventColumns+", body FROM events WHERE endpoint = $1 AND id = $2", endpoint, id))
 }
 
 // Event is Events.Event.
 func Event(ctx context.Context, q Querier, workspace, id string) ([]store.Event, error) {
-	events, err := all(ctx, q, scanEventBody, "SELECT "+eventColumns+", body FROM events "+
+	events, err := all(ctx, q, scanEventBody, "SELECT "+EventColumns+", body FROM events "+
 		"WHERE workspace = $1 AND id = $2 ORDER BY received DESC, endpoint DESC", workspace, id)
 	if err == nil && len(events) == 0 {
 		err = store.ErrNotFound
@@ -61,7 +63,7 @@ func (s *selection) events(f store.EventFilter) {
 
 // Events is Events.Events.
 func Events(ctx context.Context, q Querier, workspace string, f store.EventFilter, p store.Page) (store.List[store.Event], error) {
-	s := selectWhere("SELECT "+eventColumns+" FROM events WHERE workspace = $1", workspace)
+	s := selectWhere("SELECT "+EventColumns+" FROM events WHERE workspace = $1", workspace)
 	s.events(f)
 	key := []string{"created", "id", "endpoint"} // one event may have come in at several endpoints
 	return list(ctx, q, s, p, key, scanEvent, func(e store.Event) store.Position {
@@ -80,13 +82,13 @@ func CountEvents(ctx context.Context, q Querier, workspace string, f store.Event
 
 // Fates is Events.Fates.
 func Fates(ctx context.Context, q Querier, workspace, endpoint, event string) ([]store.Fate, error) {
-	e, err := one(scanEvent, q.QueryRowContext(ctx, "SELECT "+eventColumns+
+	e, err := one(scanEvent, q.QueryRowContext(ctx, "SELECT "+EventColumns+
 		" FROM events WHERE endpoint = $1 AND id = $2 AND workspace = $3", endpoint, event, workspace))
 	if err != nil {
 		return nil, err
 	}
 	deliveries, err := all(ctx, q, scanDelivery,
-		"SELECT "+deliveryColumns+" FROM deliveries WHERE endpoint = $1 AND event = $2", endpoint, event)
+		"SELECT "+DeliveryColumns+" FROM deliveries WHERE endpoint = $1 AND event = $2", endpoint, event)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func Fates(ctx context.Context, q Querier, workspace, endpoint, event string) ([
 		byWebhook[deliveries[i].Webhook] = &deliveries[i]
 	}
 	// Detached webhooks and those that moved to another endpoint are of interest only where they had a delivery.
-	webhooks, err := all(ctx, q, scanWebhook, "SELECT "+webhookColumns+" FROM webhooks WHERE (endpoint = $1 AND detached = 0) "+
+	webhooks, err := all(ctx, q, scanWebhook, "SELECT "+WebhookColumns+" FROM webhooks WHERE (endpoint = $1 AND detached = 0) "+
 		"OR id IN (SELECT webhook FROM deliveries WHERE endpoint = $1 AND event = $2) ORDER BY created, id", endpoint, event)
 	if err != nil {
 		return nil, err
@@ -130,8 +132,8 @@ func TooOld(w *store.Webhook, created time.Time) bool {
 	return created.Unix() < w.Since.Unix()
 }
 
-// kept is the condition under which an event e must stay: something of it may still be sent.
-const kept = "EXISTS (SELECT 1 FROM deliveries d JOIN webhooks w ON w.id = d.webhook WHERE d.endpoint = events.endpoint " +
+// Kept is the condition under which an event must stay: something of it may still be sent.
+const Kept = "EXISTS (SELECT 1 FROM deliveries d JOIN webhooks w ON w.id = d.webhook WHERE d.endpoint = events.endpoint " +
 	"AND d.event = events.id AND d.state IN ('pending', 'dead') AND w.detached = 0)"
 
 // An EventKey names an event.
@@ -142,7 +144,7 @@ func Prunable(ctx context.Context, q Querier, before time.Time, limit int) ([]Ev
 	scan := func(row scanner) (k EventKey, err error) {
 		return k, row.Scan(&k.Endpoint, &k.ID)
 	}
-	return all(ctx, q, scan, "SELECT endpoint, id FROM events WHERE received < $1 AND NOT "+kept+" ORDER BY received LIMIT $2",
+	return all(ctx, q, scan, "SELECT endpoint, id FROM events WHERE received < $1 AND NOT "+Kept+" ORDER BY received LIMIT $2",
 		Micros(before), limit)
 }
 
@@ -150,7 +152,7 @@ func Prunable(ctx context.Context, q Querier, before time.Time, limit int) ([]Ev
 func PruneEvents(ctx context.Context, q Querier, keys []EventKey) (int, error) {
 	n := 0
 	for _, k := range keys {
-		gone, err := changed(ctx, q, "DELETE FROM events WHERE endpoint = $1 AND id = $2 AND NOT "+kept, k.Endpoint, k.ID)
+		gone, err := changed(ctx, q, "DELETE FROM events WHERE endpoint = $1 AND id = $2 AND NOT "+Kept, k.Endpoint, k.ID)
 		if err != nil {
 			return 0, err
 		}
@@ -178,7 +180,7 @@ func PruneWebhooks(ctx context.Context, q Querier, limit int) (int, error) {
 
 // Replayable returns the events of an endpoint that a replay step covers, oldest first, without bodies.
 func Replayable(ctx context.Context, q Querier, endpoint string, f store.EventFilter, after string, limit int) ([]store.Event, error) {
-	s := selectWhere("SELECT " + eventColumns + " FROM events WHERE TRUE")
+	s := selectWhere("SELECT " + EventColumns + " FROM events WHERE TRUE")
 	f.Endpoint = endpoint
 	s.events(f)
 	if after != "" {
@@ -192,11 +194,11 @@ func Replayable(ctx context.Context, q Querier, endpoint string, f store.EventFi
 	return all(ctx, q, scanEvent, s.text.String(), s.args...)
 }
 
-// phrase cuts a text to what a log line needs.
-func phrase(s string) string {
+// Phrase cuts a text to what a log line needs.
+func Phrase(s string) string {
 	const limit = 500
 	if len(s) > limit {
 		s = s[:limit]
 	}
-	return strings.ToValidUTF8(s, "")
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "") // what no engine's text may hold
 }

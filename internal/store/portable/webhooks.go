@@ -8,12 +8,20 @@ import (
 	"stripe-connector/internal/store"
 )
 
-const webhookColumns = "id, workspace, connection, endpoint, name, event_group, event_types, url, state, reason, secrets, since, created"
+// WebhookColumns are the columns of a webhook, in the order of WebhookFields.
+const WebhookColumns = "id, workspace, connection, endpoint, name, event_group, event_types, url, state, reason, secrets, since, created"
+
+// WebhookFields is where a row of WebhookColumns is scanned to.
+func WebhookFields(w *store.Webhook) []any {
+	return []any{
+		&w.ID, &w.Workspace, &w.Connection, &w.Endpoint, &w.Name, &w.Group, jsonColumn{&w.EventTypes}, &w.URL,
+		&w.State, &w.Reason, jsonColumn{&w.Secrets}, timeColumn{&w.Since}, timeColumn{&w.Created},
+	}
+}
 
 func scanWebhook(row scanner) (store.Webhook, error) {
 	var w store.Webhook
-	return w, row.Scan(&w.ID, &w.Workspace, &w.Connection, &w.Endpoint, &w.Name, &w.Group, jsonColumn{&w.EventTypes}, &w.URL,
-		&w.State, &w.Reason, jsonColumn{&w.Secrets}, timeColumn{&w.Since}, timeColumn{&w.Created})
+	return w, row.Scan(WebhookFields(&w)...)
 }
 
 // CreateWebhook is Webhooks.CreateWebhook.
@@ -30,14 +38,14 @@ func CreateWebhook(ctx context.Context, q Querier, w store.Webhook) (store.Webho
 	if err != nil {
 		return store.Webhook{}, false, err
 	}
-	n, err := changed(ctx, q, "INSERT INTO webhooks ("+webhookColumns+
+	n, err := changed(ctx, q, "INSERT INTO webhooks ("+WebhookColumns+
 		", detached) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 0) ON CONFLICT DO NOTHING",
 		w.ID, w.Workspace, w.Connection, w.Endpoint, w.Name, w.Group, types, w.URL, w.State, w.Reason, secrets,
 		Micros(w.Since), Micros(w.Created))
 	if err != nil {
 		return store.Webhook{}, false, err
 	}
-	stored, err := one(scanWebhook, q.QueryRowContext(ctx, "SELECT "+webhookColumns+" FROM webhooks "+
+	stored, err := one(scanWebhook, q.QueryRowContext(ctx, "SELECT "+WebhookColumns+" FROM webhooks "+
 		"WHERE workspace = $1 AND endpoint = $2 AND url = $3 AND event_types = $4 AND detached = 0",
 		w.Workspace, w.Endpoint, w.URL, types))
 	if errors.Is(err, store.ErrNotFound) {
@@ -58,12 +66,12 @@ func ownEndpoint(ctx context.Context, q Querier, w store.Webhook) error {
 // Webhook is Webhooks.Webhook.
 func Webhook(ctx context.Context, q Querier, workspace, id string) (store.Webhook, error) {
 	return one(scanWebhook, q.QueryRowContext(ctx,
-		"SELECT "+webhookColumns+" FROM webhooks WHERE id = $1 AND workspace = $2 AND detached = 0", id, workspace))
+		"SELECT "+WebhookColumns+" FROM webhooks WHERE id = $1 AND workspace = $2 AND detached = 0", id, workspace))
 }
 
 // AllWebhooks returns every attached webhook of every workspace, oldest first.
 func AllWebhooks(ctx context.Context, q Querier) ([]store.Webhook, error) {
-	return all(ctx, q, scanWebhook, "SELECT "+webhookColumns+" FROM webhooks WHERE detached = 0 ORDER BY created, id")
+	return all(ctx, q, scanWebhook, "SELECT "+WebhookColumns+" FROM webhooks WHERE detached = 0 ORDER BY created, id")
 }
 
 // PutWebhook stores what UpdateWebhook changed and returns it as it is stored.
@@ -113,7 +121,7 @@ func SkipDetached(ctx context.Context, q Querier, webhook string, limit int) (in
 
 // Webhooks is Webhooks.Webhooks.
 func Webhooks(ctx context.Context, q Querier, workspace string, f store.WebhookFilter, p store.Page) (store.List[store.Webhook], error) {
-	s := selectWhere("SELECT "+webhookColumns+" FROM webhooks WHERE workspace = $1 AND detached = 0", workspace)
+	s := selectWhere("SELECT "+WebhookColumns+" FROM webhooks WHERE workspace = $1 AND detached = 0", workspace)
 	s.equal("connection", f.Connection)
 	s.equal("endpoint", f.Endpoint)
 	s.equal("state", string(f.State))

@@ -22,12 +22,6 @@ func (s *Store) Bootstrap(ctx context.Context, token store.Token) (bool, error) 
 	})
 }
 
-// TokenByHash finds a token.
-func (s *Store) TokenByHash(ctx context.Context, hash [32]byte) (store.Token, error) {
-	t, err := portable.TokenByHash(ctx, s.reads, hash)
-	return t, s.failure(ctx, "reading a token", err)
-}
-
 // TouchTokens notes last uses.
 func (s *Store) TouchTokens(ctx context.Context, used map[string]time.Time) error {
 	return s.write(ctx, "noting uses of tokens", 0, func(ctx context.Context, t *tx) error {
@@ -42,29 +36,11 @@ func (s *Store) DeleteToken(ctx context.Context, workspace, id string) error {
 	})
 }
 
-// Tokens lists tokens.
-func (s *Store) Tokens(ctx context.Context, workspace string, p store.Page) (store.List[store.Token], error) {
-	l, err := portable.Tokens(ctx, s.reads, workspace, p)
-	return l, s.failure(ctx, "listing tokens", err)
-}
-
-// Workspaces lists workspaces.
-func (s *Store) Workspaces(ctx context.Context) ([]store.Workspace, error) {
-	l, err := portable.Workspaces(ctx, s.reads)
-	return l, s.failure(ctx, "listing workspaces", err)
-}
-
 // CreateConnection stores a connection.
 func (s *Store) CreateConnection(ctx context.Context, c store.Connection) error {
 	return s.write(ctx, "storing a connection", 0, func(ctx context.Context, t *tx) error {
 		return portable.CreateConnection(ctx, t, c)
 	})
-}
-
-// Connection reads a connection.
-func (s *Store) Connection(ctx context.Context, workspace, id string) (store.Connection, error) {
-	c, err := portable.Connection(ctx, s.reads, workspace, id)
-	return c, s.failure(ctx, "reading a connection", err)
 }
 
 // UpdateConnection changes a connection.
@@ -96,12 +72,6 @@ func (s *Store) DeleteConnection(ctx context.Context, workspace, id string) erro
 	})
 }
 
-// Connections lists connections.
-func (s *Store) Connections(ctx context.Context, workspace string, p store.Page) (store.List[store.Connection], error) {
-	l, err := portable.Connections(ctx, s.reads, workspace, p)
-	return l, s.failure(ctx, "listing connections", err)
-}
-
 // EnsureEndpoint finds or stores an endpoint.
 func (s *Store) EnsureEndpoint(ctx context.Context, e store.Endpoint) (store.Endpoint, error) {
 	return ask(ctx, s, "storing an endpoint", func(ctx context.Context, t *tx) (store.Endpoint, error) {
@@ -111,30 +81,6 @@ func (s *Store) EnsureEndpoint(ctx context.Context, e store.Endpoint) (store.End
 		}
 		return stored, err
 	})
-}
-
-// Endpoint reads an endpoint.
-func (s *Store) Endpoint(ctx context.Context, workspace, id string) (store.Endpoint, error) {
-	e, err := portable.Endpoint(ctx, s.reads, workspace, id)
-	return e, s.failure(ctx, "reading an endpoint", err)
-}
-
-// Receiver reads an endpoint of any workspace.
-func (s *Store) Receiver(ctx context.Context, id string) (store.Endpoint, error) {
-	e, err := portable.Receiver(ctx, s.reads, id)
-	return e, s.failure(ctx, "reading an endpoint", err)
-}
-
-// AllEndpoints reads all endpoints.
-func (s *Store) AllEndpoints(ctx context.Context) ([]store.Endpoint, error) {
-	l, err := portable.AllEndpoints(ctx, s.reads)
-	return l, s.failure(ctx, "listing endpoints", err)
-}
-
-// WantedTypes unites the wishes of an endpoint's webhooks.
-func (s *Store) WantedTypes(ctx context.Context, workspace, id string) ([]string, error) {
-	types, err := portable.WantedTypes(ctx, s.reads, workspace, id)
-	return types, s.failure(ctx, "reading wanted event types", err)
 }
 
 // UpdateEndpoint changes an endpoint.
@@ -183,12 +129,6 @@ func (s *Store) CreateWebhook(ctx context.Context, w store.Webhook) (store.Webho
 	return stored, created && err == nil, err
 }
 
-// Webhook reads a webhook.
-func (s *Store) Webhook(ctx context.Context, workspace, id string) (store.Webhook, error) {
-	w, err := portable.Webhook(ctx, s.reads, workspace, id)
-	return w, s.failure(ctx, "reading a webhook", err)
-}
-
 // UpdateWebhook changes a webhook.
 func (s *Store) UpdateWebhook(
 	ctx context.Context, workspace, id string, change func(*store.Webhook) error,
@@ -234,58 +174,6 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace, id string) error {
 		})
 	}
 	return err
-}
-
-// Webhooks lists webhooks.
-func (s *Store) Webhooks(
-	ctx context.Context, workspace string, f store.WebhookFilter, p store.Page,
-) (store.List[store.Webhook], error) {
-	l, err := portable.Webhooks(ctx, s.reads, workspace, f, p)
-	return l, s.failure(ctx, "listing webhooks", err)
-}
-
-// Event reads an event.
-func (s *Store) Event(ctx context.Context, workspace, id string) ([]store.Event, error) {
-	e, err := portable.Event(ctx, s.reads, workspace, id)
-	return e, s.failure(ctx, "reading an event", err)
-}
-
-// Events lists events.
-func (s *Store) Events(ctx context.Context, workspace string, f store.EventFilter, p store.Page) (store.List[store.Event], error) {
-	l, err := portable.Events(ctx, s.reads, workspace, f, p)
-	return l, s.failure(ctx, "listing events", err)
-}
-
-// CountEvents counts events.
-func (s *Store) CountEvents(ctx context.Context, workspace string, f store.EventFilter, limit int) (int, error) {
-	n, err := portable.CountEvents(ctx, s.reads, workspace, f, limit)
-	return n, s.failure(ctx, "counting events", err)
-}
-
-// Fates tells what became of an event.
-func (s *Store) Fates(ctx context.Context, workspace, endpoint, event string) ([]store.Fate, error) {
-	l, err := portable.Fates(ctx, s.reads, workspace, endpoint, event)
-	return l, s.failure(ctx, "reading what became of an event", err)
-}
-
-// Delivery reads a delivery.
-func (s *Store) Delivery(ctx context.Context, workspace, id string) (store.Delivery, error) {
-	d, err := portable.Delivery(ctx, s.reads, workspace, id)
-	return d, s.failure(ctx, "reading a delivery", err)
-}
-
-// Attempts reads the tries of a delivery.
-func (s *Store) Attempts(ctx context.Context, workspace, delivery string) ([]store.Attempt, error) {
-	l, err := portable.Attempts(ctx, s.reads, workspace, delivery)
-	return l, s.failure(ctx, "reading attempts", err)
-}
-
-// Deliveries lists deliveries.
-func (s *Store) Deliveries(
-	ctx context.Context, workspace string, f store.DeliveryFilter, p store.Page,
-) (store.List[store.Delivery], error) {
-	l, err := portable.Deliveries(ctx, s.reads, workspace, f, p)
-	return l, s.failure(ctx, "listing deliveries", err)
 }
 
 // Reseal passes every sealed value through seal.

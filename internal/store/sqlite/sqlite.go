@@ -39,6 +39,8 @@ var migrations embed.FS
 
 // Store is a store.Store on SQLite. It is safe for concurrent use.
 type Store struct {
+	portable.Reads
+
 	path    string
 	now     func() time.Time
 	lock    *os.File
@@ -108,6 +110,7 @@ func (s *Store) start(ctx context.Context) error {
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetMaxIdleConns(readers)
 	s.reads = &prepared{on: s.readDB}
+	s.Reads = portable.NewReads(s.reads, s.failure)
 	conn, err := s.writeDB.Conn(ctx)
 	if err != nil {
 		return err

@@ -1,0 +1,249 @@
+// Package pgtest starts throw-away PostgreSQL servers from the binaries that are installed, for tests.
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ErrMissing means that PostgreSQL's server is not installed.
+var ErrMissing = errors.New("the PostgreSQL server is not installed (on Debian: apt-get install postgresql)")
+
+// A Server is a PostgreSQL server with a data directory of its own, reached through a socket in it.
+type Server struct {
+	dir      string
+	bin      string
+	settings []string
+	as       *syscall.SysProcAttr
+	stdin    io.Closer
+	done     chan struct{}
+	made     chan int // how many databases were made; its only token is who makes one now
+}
+
+// Main runs tests with a server for all of them, or without one. It returns what to exit with.
+func Main(m interface{ Run() int }, use func(*Server)) int {
+	s, err := Start("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+	if err != nil && (!errors.Is(err, ErrMissing) || os.Getenv("CI") == "true") {
+		fmt.Fprintln(os.Stderr, "starting PostgreSQL:", err)
+		return 1
+	}
+	if err == nil {
+		use(s)
+		defer s.Close()
+	}
+	return m.Run()
+}
+
+// Start makes a server with settings and waits until it answers. It dies with this process.
+func Start(settings ...string) (_ *Server, err error) {
+	bin, err := binaries()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{dir: dir, bin: bin, settings: settings, as: &syscall.SysProcAttr{Setpgid: true}, made: make(chan int, 1)}
+	s.made <- 0
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+	}()
+	if err := s.leaveRoot(); err != nil {
+		return nil, err
+	}
+	initdb := exec.Command(filepath.Join(bin, "initdb"), "--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8",
+		"--no-locale", "--pgdata="+s.data())
+	initdb.SysProcAttr = s.as
+	initdb.Dir = dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("making a cluster: %w: %s", err, out)
+	}
+	return s, s.Launch()
+}
+
+// binaries finds the newest installation.
+func binaries() (string, error) {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(path), nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", ErrMissing
+	}
+	version := func(path string) int {
+		n, _ := strconv.Atoi(strings.Split(path, "/")[4])
+		return n
+	}
+	return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
+}
+
+// leaveRoot has the server run as somebody else, since it refuses to run as root.
+func (s *Server) leaveRoot() error {
+	if os.Getuid() != 0 {
+		return nil
+	}
+	who, err := user.Lookup("postgres")
+	if err != nil {
+		if who, err = user.Lookup("nobody"); err != nil {
+			return err
+		}
+	}
+	uid, err := strconv.ParseUint(who.Uid, 10, 32)
+	if err != nil {
+		return err
+	}
+	gid, err := strconv.ParseUint(who.Gid, 10, 32)
+	if err != nil {
+		return err
+	}
+	s.as.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	return os.Chown(s.dir, int(uid), int(gid))
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+
+// Launch starts the server, at first or after Kill, and waits until it answers.
+func (s *Server) Launch() error {
+	// The shell ends the server when its input ends, which it does when this process is gone, however that happens.
+	const script = `exec 3<&0; "$@" & server=$!; (cat <&3 >/dev/null; kill -QUIT $server) & wait $server`
+	deadline := time.Now().Add(time.Minute)
+	for {
+		args := []string{"-c", script, "sh", filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses="}
+		for _, setting := range s.settings {
+			args = append(args, "-c", setting)
+		}
+		cmd := exec.Command("sh", args...)
+		cmd.SysProcAttr = s.as
+		cmd.Dir = s.dir
+		log, err := os.Create(filepath.Join(s.dir, "log"))
+		if err != nil {
+			return err
+		}
+		cmd.Stdout, cmd.Stderr = log, log
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			return err
+		}
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		_ = log.Close()
+		done := make(chan struct{})
+		s.stdin, s.done = stdin, done
+		go func() {
+			defer close(done)
+			_ = cmd.Wait() // its end is all that matters; why stands in the log
+		}()
+		for s.ping() != nil {
+			select {
+			case <-done:
+			case <-time.After(20 * time.Millisecond):
+				if time.Now().Before(deadline) {
+					continue
+				}
+			}
+			break
+		}
+		if s.ping() == nil {
+			return nil
+		}
+		if time.Now().After(deadline) { // till then, what was killed may still be in the way
+			text, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+			return fmt.Errorf("the server does not answer: %s", text)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+func (s *Server) ping() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+// URL is where a database of the server is.
+func (s *Server) URL(database string) string {
+	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(s.dir)
+}
+
+// Database makes a database as a copy of template, or an empty one, and drops it when the test ends. It returns its URL.
+func (s *Server) Database(tb testing.TB, template string) string {
+	tb.Helper()
+	if s == nil {
+		tb.Skip(ErrMissing)
+	}
+	if template == "" {
+		template = "template1"
+	}
+	n := <-s.made
+	defer func() { s.made <- n + 1 }()
+	name := fmt.Sprintf("test%d", n)
+	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + template); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := s.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
+			tb.Error(err)
+		}
+	})
+	return s.URL(name)
+}
+
+func (s *Server) exec(statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statement)
+	return err
+}
+
+// Kill ends the server with SIGKILL.
+func (s *Server) Kill() error {
+	text, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		return err
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		return err
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		return err
+	}
+	<-s.done
+	return s.stdin.Close()
+}
+
+// Close ends the server and removes its data.
+func (s *Server) Close() {
+	_ = s.stdin.Close()
+	<-s.done
+	_ = os.RemoveAll(s.dir)
+}

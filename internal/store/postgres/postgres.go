@@ -1,0 +1,381 @@
+// Package postgres keeps the store in a PostgreSQL database, for any number of processes.
+//
+//	postgres.go  opening, migrating, transactions, errors
+//	watch.go     what runs beside: hearing the other replicas, counting the backlog
+//	lock.go      Store.Lock, on advisory locks
+//	ingest.go    events coming in: whatever waits shares a transaction
+//	queue.go     claim, finish, send again, prune
+//	nouns.go     everything else, on the shared statements of portable
+//
+// All state is in the tables and every decision is taken there, on the database's clock, so replicas need to know nothing
+// of each other. Each attached webhook has a row in lanes. Whoever claims its deliveries, gives them back or makes them due
+// locks that row first, and by that a lane's bound and its order hold over all replicas. Those who need several rows lock
+// them in the order of ids; Claim passes over what is locked.
+//
+// It needs a session of its own for LISTEN and for locks: a pooler between must not share sessions between transactions.
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/puddle/v2"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+	"github.com/rs/zerolog"
+
+	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/portable"
+)
+
+const (
+	// patience bounds a transaction of ours, so that a database that hangs is like one that is away.
+	patience = 6 * time.Second
+
+	// connections is the most that one process opens for its statements, unless the URL sets pool_max_conns.
+	connections = 16
+
+	// never is a due time that does not come.
+	never = math.MaxInt64
+
+	// clock is the database's, in microseconds since 1970.
+	clock = "(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::BIGINT"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Store is a store.Store on PostgreSQL. It is safe for concurrent use.
+type Store struct {
+	portable.Reads
+
+	id   string // tells our notifications from those of others
+	log  zerolog.Logger
+	pool *pgxpool.Pool
+	db   *sql.DB // the same pool, for portable
+
+	ingestions chan *ingestion
+	wake       chan struct{}
+	backlog    atomic.Pointer[store.Backlog]
+	countNow   bool // count for every call of Backlog; for tests
+
+	locks   locks
+	ctx     context.Context // of what runs beside
+	stop    context.CancelFunc
+	running sync.WaitGroup
+	close   func() error
+}
+
+var _ store.Store = (*Store)(nil)
+
+// Open connects to the database at url and brings its tables up to date. A database that is not there yet is waited for,
+// and the log says so; what waiting cannot mend, such as a wrong password, is an error at once. Several processes may open
+// the same database at the same time.
+func Open(ctx context.Context, url string, log zerolog.Logger) (*Store, error) {
+	s, err := connect(ctx, url, log)
+	if err != nil {
+		return nil, fmt.Errorf("opening the PostgreSQL database: %w", err)
+	}
+	if _, err := s.migrate(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("migrating the PostgreSQL database: %w", err), s.release())
+	}
+	b, _, err := s.count(ctx)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("counting what is due: %w", err), s.release())
+	}
+	s.backlog.Store(&b)
+	s.running.Go(s.ingestAll)
+	s.running.Go(s.listen)
+	s.running.Go(s.poll)
+	s.running.Go(s.countAll)
+	return s, nil
+}
+
+// Migrate brings the tables of the database at url up to date and returns the names of the migrations that it applied. Open
+// does the same; this is for who wants it done beforehand.
+func Migrate(ctx context.Context, url string, log zerolog.Logger) (applied []string, err error) {
+	s, err := connect(ctx, url, log)
+	if err != nil {
+		return nil, fmt.Errorf("opening the PostgreSQL database: %w", err)
+	}
+	applied, err = s.migrate(ctx)
+	if err != nil {
+		err = fmt.Errorf("migrating the PostgreSQL database: %w", err)
+	}
+	return applied, errors.Join(err, s.release())
+}
+
+// connect makes a Store without anything running beside.
+func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("its URL cannot be understood") // the cause would repeat it, with the password
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		config.MaxConns = connections
+	}
+	set := func(name, value string) {
+		if _, found := config.ConnConfig.RuntimeParams[name]; !found {
+			config.ConnConfig.RuntimeParams[name] = value
+		}
+	}
+	set("application_name", "stripe-connector")
+	// A process that freezes within a transaction must not hold its locks for long.
+	set("idle_in_transaction_session_timeout", "10s")
+	if !strings.Contains(url, "connect_timeout") {
+		config.ConnConfig.ConnectTimeout = patience
+	}
+	config.PingTimeout = patience
+	// Background work ends with this context, not with that of the call that opens.
+	ctxOwn, stop := context.WithCancel(context.WithoutCancel(ctx))
+	pool, err := pgxpool.NewWithConfig(ctxOwn, config)
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	s := &Store{
+		id: store.NewID("rep", time.Time{}), log: log, pool: pool, db: stdlib.OpenDBFromPool(pool),
+		ingestions: make(chan *ingestion), wake: make(chan struct{}, 1), ctx: ctxOwn, stop: stop,
+	}
+	s.locks.config = config.ConnConfig
+	s.Reads = portable.NewReads(s.db, s.failure)
+	s.close = sync.OnceValue(s.release)
+	if err := s.await(ctx); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	return s, nil
+}
+
+// await waits until the database answers.
+func (s *Store) await(ctx context.Context) error {
+	const pause, quiet = time.Second, 10 // between tries, and how many of them pass without a word
+	at := s.pool.Config().ConnConfig
+	for n := 0; ; n++ {
+		err := s.pool.Ping(ctx)
+		switch {
+		case err == nil:
+			if n > 0 {
+				s.log.Info().Str("host", at.Host).Str("database", at.Database).Msg("the database is there")
+			}
+			return nil
+		case ctx.Err() != nil:
+			return errors.Join(ctx.Err(), err)
+		case !unavailable(err):
+			return err
+		case n%quiet == 0:
+			s.log.Warn().Err(err).Str("host", at.Host).Uint16("port", at.Port).Str("database", at.Database).
+				Msg("waiting for the database")
+		}
+		wait(ctx, pause)
+	}
+}
+
+// migrate applies what is missing, while a lock keeps other processes from doing the same.
+func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 600))
+	if err != nil {
+		return nil, err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, s.db, files, goose.WithSessionLocker(locker))
+	if err != nil {
+		return nil, err
+	}
+	// Most starts find nothing to do, and need not queue for the lock.
+	if pending, err := provider.HasPending(ctx); err == nil && !pending {
+		return nil, nil
+	}
+	results, err := provider.Up(ctx)
+	for _, r := range results {
+		applied = append(applied, r.Source.Path)
+	}
+	return applied, err
+}
+
+// Close finishes what was accepted and lets go of the database.
+func (s *Store) Close() error { return s.close() }
+
+func (s *Store) release() error {
+	s.stop()
+	s.running.Wait()
+	s.locks.close()
+	err := s.db.Close()
+	s.pool.Close()
+	return err
+}
+
+// Ping reports whether the database can be read.
+func (s *Store) Ping(ctx context.Context) error {
+	var one int
+	err := s.db.QueryRowContext(ctx, "SELECT 1 FROM goose_db_version LIMIT 1").Scan(&one)
+	return s.failure(ctx, "reading the database", err)
+}
+
+// write runs do in a transaction, and again if the database ended it for the sake of another one.
+func (s *Store) write(ctx context.Context, doing string, do func(ctx context.Context, tx *sql.Tx) error) error {
+	bounded, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return s.failure(ctx, doing, again(func() error { return s.transaction(bounded, do) }))
+}
+
+func (s *Store) transaction(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) (err error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { // also when do panics
+		if rollback := tx.Rollback(); !errors.Is(rollback, sql.ErrTxDone) && err == nil {
+			err = rollback
+		}
+	}()
+	if err := do(ctx, tx); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// ask is write for a transaction with a result.
+func ask[T any](ctx context.Context, s *Store, doing string, do func(ctx context.Context, tx *sql.Tx) (T, error)) (T, error) {
+	var result T
+	err := s.write(ctx, doing, func(ctx context.Context, tx *sql.Tx) (err error) {
+		result, err = do(ctx, tx)
+		return err
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return result, nil
+}
+
+// again repeats do, a few times, for as long as two transactions got into each other's way.
+func again(do func() error) error {
+	for tries := 1; ; tries++ {
+		err := do()
+		var pg *pgconn.PgError
+		if tries == 5 || !errors.As(err, &pg) || pg.Code != "40P01" && pg.Code != "40001" { // deadlock, serialization
+			return err
+		}
+	}
+}
+
+// line runs do on a connection of the event line. A transaction that do leaves open is rolled back.
+func (s *Store) line(ctx context.Context, do func(ctx context.Context, conn *pgx.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return again(func() error {
+		conn, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release()
+		err = do(ctx, conn.Conn())
+		if err != nil && conn.Conn().PgConn().TxStatus() != 'I' {
+			_, _ = conn.Exec(ctx, "ROLLBACK") // if it fails, so does the connection
+		}
+		return err
+	})
+}
+
+// send runs a batch in one round trip and calls back for each result.
+func send(ctx context.Context, conn *pgx.Conn, b *pgx.Batch) error {
+	return conn.SendBatch(ctx, b).Close()
+}
+
+// now reads the database's clock.
+func now(ctx context.Context, q portable.Querier) (time.Time, error) {
+	var micros int64
+	err := q.QueryRowContext(ctx, "SELECT "+clock).Scan(&micros)
+	return portable.Time(micros), err
+}
+
+// lockRow holds a row until the transaction ends, and reports ErrNotFound if there is none. strength is UPDATE or SHARE.
+func lockRow(ctx context.Context, tx *sql.Tx, strength, table, id string) error {
+	var one int
+	err := tx.QueryRowContext(ctx, "SELECT 1 FROM "+table+" WHERE id = $1 FOR "+strength, id).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+func (s *Store) closed() error {
+	return fmt.Errorf("%w: it is closed", store.ErrUnavailable)
+}
+
+// failure words an error for callers: what was being done, and one of the store's sentinels where one fits.
+func (s *Store) failure(ctx context.Context, doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, known := range []error{store.ErrNotFound, store.ErrConflict, store.ErrUnavailable, store.ErrCursor} {
+		if errors.Is(err, known) {
+			return fmt.Errorf("%s: %w", doing, err)
+		}
+	}
+	var pg *pgconn.PgError
+	switch {
+	case s.ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", doing, s.closed())
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", doing, ctx.Err())
+	case errors.As(err, &pg) && pg.Code == "23505": // somebody else was faster
+		return fmt.Errorf("%s: %w: %w", doing, store.ErrConflict, err)
+	case unavailable(err):
+		return fmt.Errorf("%s: %w: %w", doing, store.ErrUnavailable, err)
+	default:
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+}
+
+// unavailable reports whether an error is about the database or the way to it rather than about the statement.
+// See https://www.postgresql.org/docs/current/errcodes-appendix.html.
+func unavailable(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "08", "53", "57", "58", "XX": // connection, resources, operator, system, internal
+			return true
+		}
+		// Read only: a standby, or a primary that is one no more. Then what a time-out or a rival ended.
+		return pg.Code == "25006" || pg.Code == "25P03" || pg.Code == "55P03" || pg.Code == "40P01" || pg.Code == "40001"
+	}
+	var network net.Error
+	var connecting *pgconn.ConnectError
+	for _, known := range []error{
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, puddle.ErrClosedPool, sql.ErrConnDone, context.DeadlineExceeded,
+	} {
+		if errors.Is(err, known) {
+			return true
+		}
+	}
+	return errors.As(err, &network) || errors.As(err, &connecting) || pgconn.SafeToRetry(err)
+}
+
+// wait waits for so long, or until the context is done.
+func wait(ctx context.Context, length time.Duration) {
+	timer := time.NewTimer(length)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

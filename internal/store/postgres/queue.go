@@ -1,0 +1,458 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/portable"
+)
+
+// claimable is the condition under which a lane has something to claim for who lets $1 be out at once.
+const claimable = "l.open AND l.due <= " + clock + " AND (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = l.webhook " +
+	"AND d.state = 'pending' AND d.leased AND d.next_at > " + clock + ") < $1"
+
+// Claim takes due deliveries, beginning with the lane that has waited longest since it was last served.
+func (s *Store) Claim(ctx context.Context, lease store.Lease, limit int) (store.Claimed, error) {
+	var claimed store.Claimed
+	err := s.line(ctx, func(ctx context.Context, conn *pgx.Conn) (err error) {
+		claimed, err = claim(ctx, conn, lease, limit)
+		return err
+	})
+	if err != nil {
+		return store.Claimed{}, s.failure(ctx, "claiming deliveries", err)
+	}
+	return claimed, nil
+}
+
+func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (store.Claimed, error) {
+	var claimed store.Claimed
+	var lanes []string
+	b := &pgx.Batch{}
+	b.Queue("BEGIN")
+	// Another claimer serves what is locked, or who comes in or gives back wakes somebody when it is done.
+	b.Queue("SELECT l.webhook FROM lanes l WHERE "+claimable+" ORDER BY l.due LIMIT $2 FOR UPDATE OF l SKIP LOCKED",
+		lease.PerWebhook, limit).Query(func(rows pgx.Rows) (err error) {
+		lanes, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	if err := send(ctx, conn, b); err != nil {
+		return claimed, err
+	}
+
+	b = &pgx.Batch{}
+	if len(lanes) > 0 {
+		webhooks := make(map[string]*store.Webhook)
+		b.Queue("SELECT "+portable.WebhookColumns+" FROM webhooks WHERE id = ANY ($1)", lanes).Query(func(rows pgx.Rows) error {
+			defer rows.Close()
+			for rows.Next() {
+				w := &store.Webhook{}
+				if err := rows.Scan(portable.WebhookFields(w)...); err != nil {
+					return err
+				}
+				webhooks[w.ID] = w
+			}
+			return rows.Err()
+		})
+		b.Queue(take, lanes, lease.PerWebhook, limit, lease.For.Microseconds()).Query(func(rows pgx.Rows) error {
+			return fill(rows, webhooks, &claimed)
+		})
+		// A lane that is not empty yet goes to the end of the queue.
+		b.Queue("UPDATE lanes l SET due = GREATEST(l.held, "+clock+", COALESCE((SELECT MIN(d.next_at) FROM deliveries d "+
+			"WHERE d.webhook = l.webhook AND d.state = 'pending'), $2)) WHERE l.webhook = ANY ($1)", lanes, int64(never))
+	}
+	claimed.Next = -1
+	b.Queue("SELECT l.due - "+clock+" FROM lanes l WHERE l.open AND l.due > "+clock+" AND l.due < $1 ORDER BY l.due LIMIT 1", int64(never)).
+		Query(func(rows pgx.Rows) error {
+			var micros int64
+			_, err := pgx.ForEachRow(rows, []any{&micros}, func() error {
+				claimed.Next = time.Duration(micros) * time.Microsecond
+				return nil
+			})
+			return err
+		})
+	more := false
+	b.Queue("SELECT EXISTS (SELECT 1 FROM lanes l WHERE "+claimable+")", lease.PerWebhook).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&more)
+	})
+	b.Queue("COMMIT")
+	if err := send(ctx, conn, b); err != nil {
+		return claimed, err
+	}
+	if more && len(claimed.Work) == limit {
+		claimed.Next = 0
+	}
+	return claimed, nil
+}
+
+// take claims due deliveries of the lanes $1, which are locked: at most $2 out for each, at most $3 in all, for $4
+// microseconds. It goes round the lanes, so that each gets its share, and returns each event's body once.
+const take = `WITH lane AS (
+	SELECT u.webhook, u.n, GREATEST(0, $2 - (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = u.webhook AND d.state = 'pending'
+		AND d.leased AND d.next_at > ` + clock + `)) AS room
+	FROM unnest($1::TEXT[]) WITH ORDINALITY AS u (webhook, n)
+), due AS (
+	SELECT d.id, row_number() OVER (PARTITION BY lane.n ORDER BY d.next_at, d.id) AS round, lane.n FROM lane CROSS JOIN LATERAL (
+		SELECT id, next_at FROM deliveries WHERE webhook = lane.webhook AND state = 'pending' AND next_at <= ` + clock + `
+		ORDER BY next_at, id LIMIT lane.room) d
+	ORDER BY round, lane.n LIMIT $3
+), taken AS (
+	UPDATE deliveries d SET leased = TRUE, next_at = ` + clock + ` + $4 FROM due WHERE d.id = due.id
+	RETURNING d.*, due.round, due.n
+)
+SELECT t.id, t.workspace, t.webhook, t.endpoint, t.event, t.type, t.state, t.reason, t.attempts, t.tries, t.last_status, t.next_at,
+	t.created, e.id, e.endpoint, e.workspace, e.type, e.account, e.livemode, e.api_version, e.source, e.created, e.received,
+	CASE WHEN row_number() OVER (PARTITION BY t.endpoint, t.event ORDER BY t.round, t.n) = 1 THEN e.body END
+FROM taken t JOIN events e ON e.endpoint = t.endpoint AND e.id = t.event ORDER BY t.round, t.n`
+
+// fill makes work of the rows of take.
+func fill(rows pgx.Rows, webhooks map[string]*store.Webhook, claimed *store.Claimed) error {
+	defer rows.Close()
+	events := make(map[portable.EventKey]*store.Event)
+	for rows.Next() {
+		var d store.Delivery
+		e := &store.Event{}
+		if err := rows.Scan(append(append(portable.DeliveryFields(&d), portable.EventFields(e)...), &e.Body)...); err != nil {
+			return err
+		}
+		key := portable.EventKey{Endpoint: e.Endpoint, ID: e.ID}
+		if known := events[key]; known != nil {
+			e = known
+		} else {
+			events[key] = e
+		}
+		claimed.Work = append(claimed.Work, store.Work{Delivery: d, Event: e, Webhook: webhooks[d.Webhook]})
+	}
+	return rows.Err()
+}
+
+// Finish notes how claimed deliveries went.
+func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
+	if len(outcomes) == 0 {
+		return nil
+	}
+	var waiting bool
+	err := s.line(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		b := &pgx.Batch{} // one transaction by itself
+		released, err := queueOutcomes(b, outcomes)
+		if err != nil {
+			return err
+		}
+		b.Queue("SELECT EXISTS (SELECT 1 FROM lanes WHERE open AND due <= "+clock+
+			" AND webhook IN (SELECT webhook FROM deliveries WHERE id = ANY ($1)))", ids(outcomes)).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
+		if released {
+			b.Queue(announce, s.id)
+		}
+		return send(ctx, conn, b)
+	})
+	if err != nil {
+		return s.failure(ctx, "noting outcomes", err)
+	}
+	if waiting || retried(outcomes) {
+		s.wakeUp()
+	}
+	return nil
+}
+
+func ids(outcomes []store.Outcome) []string {
+	list := make([]string, len(outcomes))
+	for i := range outcomes {
+		list[i] = outcomes[i].Delivery
+	}
+	return list
+}
+
+func retried(outcomes []store.Outcome) bool {
+	for i := range outcomes {
+		if outcomes[i].Verdict == store.VerdictRetry {
+			return true
+		}
+	}
+	return false
+}
+
+// queueOutcomes notes outcomes and frees their lanes. It reports whether one was released, perhaps for another replica.
+func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err error) {
+	var o struct {
+		state, reason      []string
+		lease, after, hold []int64
+		tried, status      []int
+	}
+	var a struct {
+		delivery, phase, problem []string
+		at, duration             []int64
+		status                   []int
+		answer                   [][]byte
+	}
+	for i := range outcomes {
+		out := &outcomes[i]
+		state, reason, after := store.DeliveryPending, "", time.Duration(0)
+		switch out.Verdict {
+		case store.VerdictDelivered:
+			state = store.DeliveryDelivered
+		case store.VerdictDead:
+			state, reason = store.DeliveryDead, portable.Phrase(out.Reason)
+		case store.VerdictRetry:
+			after = out.After
+		case store.VerdictRelease:
+			released = true
+		default:
+			return false, fmt.Errorf("delivery %s: %q is no verdict", out.Delivery, out.Verdict)
+		}
+		tried, status := 0, 0
+		if t := out.Attempt; t != nil {
+			tried, status = 1, t.Status
+			a.delivery, a.at, a.duration = append(a.delivery, out.Delivery), append(a.at, portable.Micros(t.At)), append(a.duration, t.Duration.Nanoseconds())
+			a.status, a.phase, a.problem = append(a.status, t.Status), append(a.phase, t.Phase), append(a.problem, portable.Phrase(t.Error))
+			a.answer = append(a.answer, append([]byte{}, t.Answer[:min(len(t.Answer), store.MaxAnswer)]...))
+		}
+		o.state, o.reason, o.lease = append(o.state, string(state)), append(o.reason, reason), append(o.lease, portable.Micros(out.Lease))
+		o.after, o.hold = append(o.after, after.Microseconds()), append(o.hold, out.Hold.Microseconds())
+		o.tried, o.status = append(o.tried, tried), append(o.status, status)
+	}
+	b.Queue("SELECT FROM lanes WHERE webhook IN (SELECT webhook FROM deliveries WHERE id = ANY ($1)) ORDER BY webhook FOR UPDATE", ids(outcomes))
+	if len(a.delivery) > 0 {
+		b.Queue("INSERT INTO attempts (delivery, n, at, duration, status, answer, phase, error) "+
+			"SELECT d.id, row_number() OVER (PARTITION BY d.id ORDER BY a.n) + "+
+			"COALESCE((SELECT MAX(p.n) FROM attempts p WHERE p.delivery = d.id), 0), a.at, a.duration, a.status, a.answer, a.phase, a.error "+
+			"FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[], $4::INTEGER[], $5::BYTEA[], $6::TEXT[], $7::TEXT[]) "+
+			"WITH ORDINALITY AS a (delivery, at, duration, status, answer, phase, error, n) JOIN deliveries d ON d.id = a.delivery "+
+			"ON CONFLICT DO NOTHING",
+			a.delivery, a.at, a.duration, a.status, a.answer, a.phase, a.problem)
+	}
+	b.Queue(`WITH done AS (
+			UPDATE deliveries d SET state = o.state, reason = o.reason, leased = FALSE, attempts = d.attempts + o.tried,
+				tries = d.tries + o.tried, last_status = CASE WHEN o.tried > 0 THEN o.status ELSE d.last_status END,
+				next_at = CASE WHEN o.state = 'pending' THEN `+clock+` + o.after ELSE 0 END
+			FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::INTEGER[], $8::INTEGER[])
+				AS o (id, state, reason, lease, after, hold, tried, status)
+			WHERE d.id = o.id AND d.state = 'pending' AND d.leased AND d.next_at = o.lease
+			RETURNING d.webhook, d.state, d.next_at, o.hold
+		), lane AS (
+			SELECT webhook, MIN(next_at) FILTER (WHERE state = 'pending') AS next, MAX(hold) AS hold FROM done GROUP BY webhook
+		)
+		UPDATE lanes l SET held = GREATEST(l.held, `+clock+` + lane.hold),
+			due = GREATEST(l.held, `+clock+` + lane.hold, LEAST(l.due, lane.next))
+		FROM lane WHERE l.webhook = lane.webhook AND (lane.hold > 0 OR lane.next < l.due)`,
+		ids(outcomes), o.state, o.reason, o.lease, o.after, o.hold, o.tried, o.status)
+	return released, nil
+}
+
+// ownLane locks the lane of a webhook of the workspace.
+func ownLane(ctx context.Context, tx *sql.Tx, workspace, webhook string) (store.Webhook, error) {
+	if err := lockLane(ctx, tx, webhook); err != nil {
+		return store.Webhook{}, err
+	}
+	return portable.Webhook(ctx, tx, workspace, webhook)
+}
+
+func lockLane(ctx context.Context, tx *sql.Tx, webhook string) error {
+	var one int
+	err := tx.QueryRowContext(ctx, "SELECT 1 FROM lanes WHERE webhook = $1 FOR UPDATE", webhook).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+// hasten makes a lane due now, and tells the other replicas.
+func (s *Store) hasten(ctx context.Context, tx *sql.Tx, webhook string) error {
+	_, err := tx.ExecContext(ctx, "UPDATE lanes SET due = GREATEST(held, LEAST(due, "+clock+")) WHERE webhook = $1", webhook)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, announce, s.id)
+	}
+	return err
+}
+
+// Retry makes a delivery due now.
+func (s *Store) Retry(ctx context.Context, workspace, id string) (store.Delivery, error) {
+	defer s.wakeUp()
+	return ask(ctx, s, "retrying a delivery", func(ctx context.Context, tx *sql.Tx) (store.Delivery, error) {
+		d, err := portable.Delivery(ctx, tx, workspace, id)
+		if err != nil {
+			return d, err
+		}
+		// The event stays for as long as we hold it, and the delivery with it.
+		if err := lockEvents(ctx, tx, d.Endpoint, []string{d.Event}, func(string) {}); err != nil {
+			return d, err
+		}
+		err = lockLane(ctx, tx, d.Webhook)
+		if errors.Is(err, store.ErrNotFound) {
+			return d, fmt.Errorf("its webhook was detached: %w", store.ErrConflict)
+		}
+		if err != nil {
+			return d, err
+		}
+		var out bool
+		err = tx.QueryRowContext(ctx, "SELECT state = 'pending' AND leased AND next_at > "+clock+" FROM deliveries WHERE id = $1", id).Scan(&out)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			return d, store.ErrNotFound
+		case err != nil:
+			return d, err
+		case out:
+			return portable.Delivery(ctx, tx, workspace, id)
+		}
+		at, err := now(ctx, tx)
+		if err != nil {
+			return d, err
+		}
+		if err := portable.Restart(ctx, tx, id, at); err != nil {
+			return d, err
+		}
+		if err := s.hasten(ctx, tx, d.Webhook); err != nil {
+			return d, err
+		}
+		return portable.Delivery(ctx, tx, workspace, id)
+	})
+}
+
+// RetryDead makes dead deliveries of a webhook due now.
+func (s *Store) RetryDead(ctx context.Context, workspace, webhook string, limit int) (int, error) {
+	defer s.wakeUp()
+	return ask(ctx, s, "retrying dead deliveries", func(ctx context.Context, tx *sql.Tx) (int, error) {
+		if _, err := ownLane(ctx, tx, workspace, webhook); err != nil {
+			return 0, err
+		}
+		at, err := now(ctx, tx)
+		if err != nil {
+			return 0, err
+		}
+		n, err := portable.RestartDead(ctx, tx, webhook, limit, at)
+		if err != nil {
+			return 0, err
+		}
+		return n, s.hasten(ctx, tx, webhook)
+	})
+}
+
+// lockEvents keeps events of an endpoint from being pruned, and names those that there are.
+func lockEvents(ctx context.Context, tx *sql.Tx, endpoint string, ids []string, found func(id string)) (err error) {
+	rows, err := tx.QueryContext(ctx, "SELECT id FROM events WHERE endpoint = $1 AND id = ANY ($2) ORDER BY id FOR KEY SHARE", endpoint, ids)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		found(id)
+	}
+	return rows.Err()
+}
+
+// Replay makes stored events due again for one webhook.
+func (s *Store) Replay(
+	ctx context.Context, workspace, webhook string, f store.EventFilter, after string, limit int,
+) (store.ReplayStep, error) {
+	defer s.wakeUp()
+	return ask(ctx, s, "replaying events", func(ctx context.Context, tx *sql.Tx) (step store.ReplayStep, err error) {
+		w, err := ownLane(ctx, tx, workspace, webhook)
+		if err != nil {
+			return step, err
+		}
+		events, err := portable.Replayable(ctx, tx, w.Endpoint, f, after, limit)
+		if err != nil {
+			return step, err
+		}
+		if len(events) == limit && limit > 0 {
+			last := events[len(events)-1]
+			step.Next = store.Position{Created: last.Created, ID: last.ID}.Cursor()
+		}
+		names := make([]string, len(events))
+		for i := range events {
+			names[i] = events[i].ID
+		}
+		there := make(map[string]bool)
+		if err := lockEvents(ctx, tx, w.Endpoint, names, func(id string) { there[id] = true }); err != nil {
+			return step, err
+		}
+		at, err := now(ctx, tx)
+		if err != nil {
+			return step, err
+		}
+		w.State = store.WebhookActive // who asks for a replay wants it kept, even while the webhook is disabled
+		var list []store.Delivery
+		for i := range events {
+			if there[events[i].ID] {
+				list = append(list, portable.NewDelivery(&w, &events[i], at))
+			}
+		}
+		query, args := insertDeliveries(list, make([]bool, len(list)), "DO UPDATE SET state = excluded.state, reason = '', "+
+			"tries = 0, next_at = excluded.next_at, leased = FALSE WHERE deliveries.state <> 'pending'")
+		result, err := tx.ExecContext(ctx, query, args...)
+		if err != nil {
+			return step, err
+		}
+		queued, err := result.RowsAffected()
+		if err != nil {
+			return step, err
+		}
+		step.Queued = int(queued)
+		return step, s.hasten(ctx, tx, webhook)
+	})
+}
+
+// Prune forgets what has had its time. Of several replicas one does it at a time.
+func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (int, error) {
+	return ask(ctx, s, "pruning", func(ctx context.Context, tx *sql.Tx) (int, error) {
+		var mine bool
+		if err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(hashtextextended('prune', 0))").Scan(&mine); err != nil || !mine {
+			return 0, err
+		}
+		at, err := now(ctx, tx)
+		if err != nil {
+			return 0, err
+		}
+		total, err := pruneEvents(ctx, tx, at.Add(-keep), limit)
+		if err != nil || total >= limit {
+			return total, err
+		}
+		skipped, err := portable.SkipDetached(ctx, tx, "", limit-total)
+		if total += skipped; err != nil || total >= limit {
+			return total, err
+		}
+		gone, err := portable.PruneWebhooks(ctx, tx, limit-total)
+		return total + gone, err
+	})
+}
+
+// pruneEvents takes events out in two steps: what is locked can no more be made due again, and is then looked at anew.
+func pruneEvents(ctx context.Context, tx *sql.Tx, before time.Time, limit int) (int, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT endpoint, id FROM events WHERE received < $1 AND NOT "+portable.Kept+
+		" ORDER BY received LIMIT $2 FOR UPDATE OF events SKIP LOCKED", portable.Micros(before), limit)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	var endpoints, names []string
+	for rows.Next() {
+		var endpoint, id string
+		if err := rows.Scan(&endpoint, &id); err != nil {
+			return 0, err
+		}
+		endpoints, names = append(endpoints, endpoint), append(names, id)
+	}
+	if err := rows.Err(); err != nil || len(names) == 0 {
+		return 0, err
+	}
+	var n int
+	err = tx.QueryRowContext(ctx, `WITH gone AS (
+			DELETE FROM events USING unnest($1::TEXT[], $2::TEXT[]) AS old (endpoint, id)
+			WHERE events.endpoint = old.endpoint AND events.id = old.id AND NOT `+portable.Kept+` RETURNING events.endpoint, events.id
+		), unsent AS (
+			DELETE FROM deliveries d USING gone WHERE d.endpoint = gone.endpoint AND d.event = gone.id RETURNING d.id
+		), untold AS (
+			DELETE FROM attempts a USING unsent WHERE a.delivery = unsent.id
+		)
+		SELECT COUNT(*) FROM gone`, endpoints, names).Scan(&n)
+	return n, err
+}
