@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -305,19 +304,18 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
+// scaled is a load that takes bearable time.
+func scaled(n int) int {
+	if underRace {
+		return n / 10
+	}
+	return n
+}
+
 // must is for steps that prepare a test.
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// serial makes distinct names within a test.
-func serial(prefix string, n int) []string {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = fmt.Sprintf("%s_%d", prefix, i)
-	}
-	return names
 }

@@ -27,6 +27,7 @@ type subscriber struct {
 
 // An arrival is one delivery as it came.
 type arrival struct {
+	at     time.Time
 	header http.Header
 	body   []byte
 }
@@ -57,7 +58,7 @@ func (s *subscriber) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	id := r.Header.Get("Webhook-Id")
 	s.mu.Lock()
-	s.arrivals[id] = append(s.arrivals[id], arrival{r.Header.Clone(), body})
+	s.arrivals[id] = append(s.arrivals[id], arrival{time.Now(), r.Header.Clone(), body})
 	s.inside[id]++
 	s.atOnce = max(s.atOnce, s.inside[id])
 	nth, react := len(s.arrivals[id]), s.react
