@@ -91,7 +91,7 @@ const introduction = `Every module is one route: post a bundle of fields, get St
 * A missing key, ` + "`\"\"`" + ` and ` + "`{}`" + ` mean *not given*; so do ` + "`null`" + ` and ` + "`[]`" + `, except in modules that update: there ` + "`null`" + ` empties a field at Stripe, and ` + "`[]`" + ` a list.
 * Dates: RFC 3339, ` + "`YYYY-MM-DD`" + ` with or without a time, ` + "`MM/DD/YYYY`, `D.M.YYYY`" + `, Unix seconds or milliseconds. One without an offset is in the bundle's ` + "`timezone`" + `, or else in UTC.
 * Amounts are whole numbers of the smallest currency unit.
-* All that is wrong with a bundle is reported at once. Schemas here take every bundle that the service takes, save for an empty object or list in place of a single value; some rules between fields are said in words only.
+* All that is wrong with a bundle is reported at once. Schemas here take every bundle that the service takes, save for an empty object or list in place of something else, and a number for a choice or a connection. Some rules between fields are said in words only.
 
 ### Errors
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -305,4 +306,120 @@ func collect(nodes []spec.Node, names map[string]bool) {
 			collect(o.Fields, names)
 		}
 	}
+}
+
+// Whatever decoding takes in a field, the schema of the field takes too, but for what the document's introduction names.
+func TestSchemasAreNoStricterThanDecoding(t *testing.T) {
+	t.Parallel()
+	variants := []any{
+		"", nil, "x", "  7 ", "7.0", 7, 7.0, -1, 12.5, true, "Yes", "off", 0, "2024-06-20", "20.6.2024 5:26 PM", 1718895845, 1718895845000,
+		"a@b.example", "https://example.com/", "myapp://back", "USD",
+		[]any{},
+		[]any{"x"},
+		[]any{7},
+		[]any{""},
+		map[string]any{},
+		map[string]any{"a": "b", "c": 1, "d": nil},
+		[]any{map[string]any{"key": "a", "value": "b"}},
+		map[string]any{"key": "a", "value": "b"},
+		[]any{map[string]any{}},
+		[]any{nil},
+	}
+	check := checker(t, openapi.JSON())
+	for _, m := range catalogue(t).Modules() {
+		var bundles []map[string]any
+		for _, example := range openapi.Examples(m) {
+			bundles = append(bundles, decoded(t, example))
+		}
+		for _, f := range m.Accepted() {
+			tries := variants
+			for _, o := range f.Options {
+				tries = append(slices.Clip(tries), o.Value, strings.ToUpper(o.Label), []any{o.Label})
+			}
+			for _, name := range append([]string{f.Name}, f.Aliases...) {
+				for _, bundle := range bundles {
+					for _, v := range tries {
+						if unsaid(f.Type, v) {
+							continue
+						}
+						body := changed(t, bundle, f.Name, name, v)
+						if _, err := m.Decode(body, 1000); err != nil {
+							continue
+						}
+						if err := check.Validate("#/components/schemas/"+pascal(m.Key), body); err != nil {
+							t.Errorf("%s takes %s = %#v, its schema does not: %v", m.Key, name, v, err)
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// unsaid are the spellings that the document leaves out to stay readable: an empty object or list in place of something
+// else, and a number for a choice or a connection.
+func unsaid(k spec.Kind, v any) bool {
+	switch v := v.(type) {
+	case map[string]any:
+		return len(v) == 0 && k != spec.KindMetadata
+	case []any:
+		scalar := !slices.Contains([]spec.Kind{spec.KindMultiselect, spec.KindTexts, spec.KindRows, spec.KindMetadata, spec.KindFilter, spec.KindAny}, k)
+		return len(v) == 0 && scalar || len(v) == 1 && unsaidItem(k, v[0])
+	}
+	return unsaidItem(k, v)
+}
+
+func unsaidItem(k spec.Kind, v any) bool {
+	switch v := v.(type) {
+	case int, float64:
+		return k == spec.KindSelect || k == spec.KindMultiselect || k == spec.KindConnection
+	case map[string]any:
+		return len(v) == 0 && (k == spec.KindRows || k == spec.KindFilter)
+	}
+	return false
+}
+
+func decoded(t *testing.T, example any) map[string]any {
+	t.Helper()
+	raw, err := json.Marshal(example)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bundle map[string]any
+	if err := json.Unmarshal(raw, &bundle); err != nil {
+		t.Fatal(err)
+	}
+	return bundle
+}
+
+// changed is the bundle with one field replaced, under a key of its own choice with dots.
+func changed(t *testing.T, bundle map[string]any, field, key string, value any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var deep map[string]any
+	if err := json.Unmarshal(raw, &deep); err != nil {
+		t.Fatal(err)
+	}
+	at, steps := deep, strings.Split(field, ".")
+	for _, step := range steps[:len(steps)-1] {
+		below, ok := at[step].(map[string]any)
+		if !ok {
+			below = map[string]any{}
+			at[step] = below
+		}
+		at = below
+	}
+	delete(at, steps[len(steps)-1])
+	if key == field {
+		at[steps[len(steps)-1]] = value
+	} else {
+		deep[key] = value
+	}
+	if raw, err = json.Marshal(deep); err != nil {
+		t.Fatal(err)
+	}
+	return raw
 }

@@ -382,7 +382,7 @@ func (n node) pair() (k string, v node, ok bool) {
 func (f *field) readRows(n node, b *Bundle) ([]*Bundle, []trouble) {
 	elements := n.list
 	switch {
-	case f.Type == KindFilter:
+	case f.Type == KindFilter && (n.kind == isArray || n.kind == isObject):
 		elements = conditions(n)
 	case n.kind == isObject && f.takesPairs() && !slices.Contains(n.keys, "key"):
 		elements = make([]node, len(n.keys))

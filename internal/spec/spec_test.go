@@ -399,6 +399,7 @@ func TestSearch(t *testing.T) {
 		`{"created":{"timestamp":"2024-06-20"}}`: {"created.operator required"},
 		`{"limit":1001}`:                         {"limit too_large"},
 		`{"limit":0}`:                            {"limit too_small"},
+		`{"filter":"status"}`:                    {"filter invalid"},
 		`{"filter":[{"field":"total","operator":"equals","value":"1"}]}`:                                                                       {"filter[0].field invalid"},
 		`{"filter":[{"field":"status","operator":"before","value":"open"}]}`:                                                                   {"filter[0].operator not_allowed"},
 		`{"filter":[{"field":"status","operator":"equals","value":"lost"}]}`:                                                                   {"filter[0].value invalid"},
