@@ -3,6 +3,7 @@ package portable
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"stripe-connector/internal/store"
 )
@@ -13,20 +14,25 @@ type Seal func(owner, purpose string, sealed []byte) ([]byte, error)
 // A sealedRow is one row that holds sealed values: one or several, as its table has it.
 type sealedRow struct {
 	id      string
+	stored  any // the column as it is
 	sealed  []byte
 	secrets []store.Secret
 }
 
+// ErrChanged is an error of SealedTable.Reseal.
+var ErrChanged = errors.New("a sealed value was changed meanwhile")
+
 // Reseal passes the sealed values of the next limit rows of a table through seal, in the order of ids after the given one.
-// It returns how many values changed, and the last id; empty when there are no more.
+// It returns how many values changed, and the last id; empty when there are no more. ErrChanged means that somebody else
+// changed one of them meanwhile, and that the step has to be taken back and repeated.
 func (t SealedTable) Reseal(ctx context.Context, q Querier, seal Seal, after string, limit int) (int, string, error) {
 	scan := func(row scanner) (r sealedRow, err error) {
 		if t.many {
-			return r, row.Scan(&r.id, jsonColumn{&r.secrets})
+			return r, row.Scan(&r.id, &r.stored, jsonColumn{&r.secrets})
 		}
-		return r, row.Scan(&r.id, &r.sealed)
+		return r, row.Scan(&r.id, &r.stored, &r.sealed)
 	}
-	rows, err := all(ctx, q, scan, "SELECT id, "+t.column+" FROM "+t.name+" WHERE id > $1 ORDER BY id LIMIT $2", after, limit)
+	rows, err := all(ctx, q, scan, "SELECT id, "+t.column+", "+t.column+" FROM "+t.name+" WHERE id > $1 ORDER BY id LIMIT $2", after, limit)
 	if err != nil || len(rows) == 0 {
 		return 0, "", err
 	}
@@ -61,7 +67,8 @@ func (t SealedTable) Reseal(ctx context.Context, q Querier, seal Seal, after str
 			continue
 		}
 		total += n
-		if _, err := q.ExecContext(ctx, "UPDATE "+t.name+" SET "+t.column+" = $2 WHERE id = $1", r.id, value); err != nil {
+		err := mustChange(ctx, q, ErrChanged, "UPDATE "+t.name+" SET "+t.column+" = $2 WHERE id = $1 AND "+t.column+" = $3", r.id, value, r.stored)
+		if err != nil {
 			return 0, "", err
 		}
 	}

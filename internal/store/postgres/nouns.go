@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"stripe-connector/internal/store"
@@ -224,24 +225,24 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace, id string) error {
 	return err
 }
 
-// Reseal passes every sealed value through seal.
+// Reseal passes every sealed value through seal. What somebody changes meanwhile is passed through again.
 func (s *Store) Reseal(ctx context.Context, seal func(owner, purpose string, sealed []byte) ([]byte, error)) (int, error) {
 	const step = 100
 	total := 0
 	for _, table := range portable.SealedTables() {
-		for after, more := "", true; more; more = after != "" {
+		for after, done := "", false; !done; {
+			var last string
 			n, err := ask(ctx, s, "sealing anew", func(ctx context.Context, tx *sql.Tx) (n int, err error) {
-				// A change that has read a value already must not put it back.
-				if _, err := tx.ExecContext(ctx, "LOCK TABLE connections, endpoints, webhooks IN EXCLUSIVE MODE"); err != nil {
-					return 0, err
-				}
-				n, after, err = table.Reseal(ctx, tx, seal, after, step)
+				n, last, err = table.Reseal(ctx, tx, seal, after, step)
 				return n, err
 			})
+			if errors.Is(err, portable.ErrChanged) {
+				continue
+			}
 			if err != nil {
 				return total, err
 			}
-			total += n
+			total, after, done = total+n, last, last == ""
 		}
 	}
 	return total, nil
