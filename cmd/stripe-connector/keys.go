@@ -22,7 +22,7 @@ func keys(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	db, ring, err := openStore(ctx, cfg)
+	db, ring, err := openStore(ctx, cfg, newLog(cfg, in))
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func replay(ctx context.Context, in invocation) error {
 	if err != nil {
 		return err
 	}
-	db, ring, err := openStore(ctx, cfg)
+	db, ring, err := openStore(ctx, cfg, newLog(cfg, in))
 	if err != nil {
 		return err
 	}

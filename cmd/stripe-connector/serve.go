@@ -18,6 +18,7 @@ import (
 	"stripe-connector/internal/connection"
 	"stripe-connector/internal/httpapi"
 	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/postgres"
 	"stripe-connector/internal/store/sqlite"
 	"stripe-connector/internal/stripeapi"
 	"stripe-connector/modules"
@@ -48,7 +49,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	if err != nil {
 		return fmt.Errorf("the declarations of modules are faulty:\n%w", err)
 	}
-	db, ring, err := openStore(ctx, cfg)
+	db, ring, err := openStore(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
@@ -108,16 +109,18 @@ func serve(ctx context.Context, in invocation) (err error) {
 }
 
 // openStore opens what CONNECTOR_DATABASE_URL names, and the keys that seal what is in it.
-func openStore(ctx context.Context, cfg config.Config) (store.Store, *connection.Ring, error) {
-	path, ok := cfg.SQLite()
-	if !ok {
-		return nil, nil, errors.New("opening the store: PostgreSQL is not supported yet; use sqlite:FILE")
-	}
+func openStore(ctx context.Context, cfg config.Config, log zerolog.Logger) (store.Store, *connection.Ring, error) {
+	path, embedded := cfg.SQLite()
 	ring, err := openRing(cfg, path)
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := sqlite.Open(ctx, path, time.Now)
+	var db store.Store
+	if embedded {
+		db, err = sqlite.Open(ctx, path, time.Now)
+	} else {
+		db, err = postgres.Open(ctx, cfg.DatabaseURL.Reveal(), log)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("opening the store: %w", err)
 	}

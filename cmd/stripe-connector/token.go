@@ -62,7 +62,7 @@ func token(ctx context.Context, in invocation) error {
 		if err != nil {
 			return err
 		}
-		db, _, err := openStore(ctx, cfg)
+		db, _, err := openStore(ctx, cfg, newLog(cfg, in))
 		if err != nil {
 			return err
 		}
