@@ -45,7 +45,7 @@ var servedDocument = sync.OnceValue(func() http.Handler { return newFile("openap
 // Nothing on them comes from another host.
 func Docs(c *spec.Catalogue) (http.Handler, error) {
 	parsed, err := template.New("").Funcs(template.FuncMap{
-		"kind": kindOf, "limits": limits, "outputKind": outputKind, "inside": inside,
+		"kind": kindOf, "limits": limits, "nest": nest, "outputKind": outputKind, "inside": inside,
 	}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the pages: %w", err)
@@ -91,6 +91,7 @@ type modulePage struct {
 	Kind       string
 	Find       string // what the search looks in, in lower case
 	Update     bool   // null empties fields
+	Dotted     string // the first name with dots, if there is one
 	Answer     string // what it is, in a sentence
 	Sample     string
 	Sent       string // to the URL of a webhook
@@ -106,6 +107,11 @@ func (d *docs) collect(c *spec.Catalogue) error {
 		}
 		page := &modulePage{Manifest: manifest, Find: findable(m), Update: m.Update, Connection: sampleConnection}
 		page.explain()
+		for _, f := range m.Inputs() {
+			if page.Dotted == "" && strings.Contains(f.Name, ".") {
+				page.Dotted = f.Name
+			}
+		}
 		for _, bundle := range Examples(m) {
 			raw, err := json.MarshalIndent(bundle, "", "  ")
 			if err != nil {
@@ -296,6 +302,12 @@ func limits(n spec.Node) string {
 	}
 	text := strings.Join(parts, "; ")
 	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// nest writes a name with dots as the objects that it stands for.
+func nest(name string) string {
+	steps := strings.Split(name, ".")
+	return `{"` + strings.Join(steps, `": {"`) + `": …` + strings.Repeat("}", len(steps))
 }
 
 // outputKind says what an answer's field holds, for people.

@@ -1,6 +1,8 @@
 // The reference page: Scalar on our own document, with nothing fetched from elsewhere.
 Scalar.createApiReference('#reference', {
   url: '/openapi.json',
+  orderSchemaPropertiesBy: 'preserve',
+  orderRequiredPropertiesFirst: false,
   withDefaultFonts: false,
   telemetry: false,
   hideClientButton: true,
