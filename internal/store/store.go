@@ -203,7 +203,7 @@ type Webhooks interface {
 	CreateWebhook(ctx context.Context, w Webhook) (stored Webhook, created bool, err error)
 	Webhook(ctx context.Context, workspace, id string) (Webhook, error)
 	// UpdateWebhook changes a webhook: its settings, secrets, endpoint or state. Deliveries of a paused or disabled webhook
-	// wait, and are due again when it becomes active. ErrConflict: it would equal another webhook; ErrNotFound also for
+	// wait, and are due again when it becomes active. Another URL or state ends a hold. ErrConflict: it would equal another webhook; ErrNotFound also for
 	// an endpoint that is not there.
 	UpdateWebhook(ctx context.Context, workspace, id string, change func(*Webhook) error) (Webhook, error)
 	// DeleteWebhook detaches. What is pending is never sent; it shows as skipped, of a very long queue only after Prune. The
@@ -355,7 +355,8 @@ type Deliveries interface {
 	// Attempts returns the tries of one delivery, oldest first.
 	Attempts(ctx context.Context, workspace, delivery string) ([]Attempt, error)
 	Deliveries(ctx context.Context, workspace string, f DeliveryFilter, p Page) (List[Delivery], error)
-	// Retry makes a delivery in any state due now and starts its schedule anew, unless it is being tried at this moment.
+	// Retry makes a delivery in any state due now and starts its schedule anew, unless it is being tried at this moment. It ends
+	// a hold of the webhook: who retries by hand knows better than the subscriber did.
 	// ErrConflict: its webhook was detached.
 	Retry(ctx context.Context, workspace, id string) (Delivery, error)
 	// RetryDead does the same for at most limit dead deliveries of a webhook and returns how many; fewer than limit means
@@ -464,7 +465,7 @@ type Outcome struct {
 	Verdict  Verdict
 	After    time.Duration // for VerdictRetry: the wait
 	Reason   string        // for VerdictDead, in plain words
-	Hold     time.Duration // if not zero, nothing of this webhook is claimed for so long: the subscriber asked for it
+	Hold     time.Duration // if not zero, nothing of this webhook is claimed for so long, or until Retry: the subscriber asked for it
 	Attempt  *Attempt      // nil: nothing was tried
 }
 

@@ -175,6 +175,9 @@ func (s *Store) UpdateWebhook(
 		if err := queueFor(ctx, tx, w); err != nil {
 			return w, err
 		}
+		if w.URL != before.URL || w.State != before.State {
+			return w, s.unhold(ctx, tx, w.ID)
+		}
 		_, err = tx.ExecContext(ctx, announce, s.id)
 		return w, err
 	})

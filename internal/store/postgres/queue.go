@@ -261,6 +261,14 @@ func lockLane(ctx context.Context, tx *sql.Tx, webhook string) error {
 	return err
 }
 
+// unhold ends a lane's hold and makes it due now.
+func (s *Store) unhold(ctx context.Context, tx *sql.Tx, webhook string) error {
+	if _, err := tx.ExecContext(ctx, "UPDATE lanes SET held = 0 WHERE webhook = $1", webhook); err != nil {
+		return err
+	}
+	return s.hasten(ctx, tx, webhook)
+}
+
 // hasten makes a lane due now, and tells the other replicas.
 func (s *Store) hasten(ctx context.Context, tx *sql.Tx, webhook string) error {
 	_, err := tx.ExecContext(ctx, "UPDATE lanes SET due = GREATEST(held, LEAST(due, "+clock+")) WHERE webhook = $1", webhook)
@@ -306,7 +314,7 @@ func (s *Store) Retry(ctx context.Context, workspace, id string) (store.Delivery
 		if err := portable.Restart(ctx, tx, id, at); err != nil {
 			return d, err
 		}
-		if err := s.hasten(ctx, tx, d.Webhook); err != nil {
+		if err := s.unhold(ctx, tx, d.Webhook); err != nil {
 			return d, err
 		}
 		return portable.Delivery(ctx, tx, workspace, id)

@@ -143,6 +143,11 @@ func (t *tx) queue(l *lane, n int, at time.Time) {
 	})
 }
 
+// unhold ends a lane's hold.
+func (t *tx) unhold(l *lane) {
+	t.change(l, func() { l.held = 0 })
+}
+
 // attach gives a new webhook its lane.
 func (t *tx) attach(w store.Webhook) {
 	p := t.lanes.pools[w.Endpoint]
@@ -167,6 +172,9 @@ func (t *tx) detach(l *lane) {
 func (t *tx) replace(l *lane, w store.Webhook) {
 	from := l.webhook.Endpoint
 	t.wake = true
+	if w.URL != l.webhook.URL || w.State != l.webhook.State {
+		t.unhold(l)
+	}
 	t.change(l, func() { l.webhook = w })
 	if from != w.Endpoint {
 		t.setPool(from, without(t.lanes.pools[from].lanes, l))

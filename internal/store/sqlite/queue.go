@@ -263,6 +263,7 @@ func (s *Store) Retry(ctx context.Context, workspace, id string) (store.Delivery
 		if d.State == store.DeliveryPending {
 			more = 0
 		}
+		t.unhold(l)
 		t.queue(l, more, t.now)
 		return portable.Delivery(ctx, t, workspace, id)
 	})

@@ -385,6 +385,32 @@ func queue() suite {
 				}
 			}
 		},
+		"HoldEnds": func(t *testing.T, s store.Store) {
+			for name, end := range map[string]func(*line, store.Work) error{
+				"retry": func(l *line, w store.Work) error {
+					_, err := s.Retry(t.Context(), "a", w.Delivery.ID)
+					return err
+				},
+				"another URL": func(l *line, w store.Work) error {
+					_, err := s.UpdateWebhook(t.Context(), "a", w.Webhook.ID, func(w *store.Webhook) error { w.URL += "/new"; return nil })
+					return err
+				},
+				"pause and resume": func(l *line, w store.Work) error {
+					l.setState(t, l.webhooks[0], store.WebhookPaused)
+					l.setState(t, l.webhooks[0], store.WebhookActive)
+					return nil
+				},
+			} {
+				l := newLine(t, s, "a", []string{"*"})
+				l.fill(t, 2, "a.b")
+				w := l.claim(t, store.Lease{PerWebhook: 1, For: time.Hour}, 1)[0]
+				l.finish(t, w, store.Outcome{Verdict: store.VerdictRetry, After: -time.Second, Hold: time.Hour, Attempt: &store.Attempt{At: born, Status: 429}})
+				wantEqual(t, "claimed while held", len(l.claim(t, lease, 100)), 0)
+				mustDo(t, end(l, w))
+				wantEqual(t, "claimed after "+name, len(l.claim(t, lease, 100)), 2)
+				mustDo(t, s.DeleteWebhook(t.Context(), "a", l.webhooks[0].ID))
+			}
+		},
 		"DetachWhileOut": func(t *testing.T, s store.Store) {
 			l := newLine(t, s, "a", []string{"*"})
 			l.fill(t, 3, "a.b")
