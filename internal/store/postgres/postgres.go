@@ -6,6 +6,7 @@
 //	ingest.go    events coming in: whatever waits shares a transaction
 //	queue.go     claim, finish, send again, prune
 //	nouns.go     everything else, on the shared statements of portable
+//	target.go    being filled from another engine
 //
 // All state is in the tables and every decision is taken there, on the database's clock, so replicas need to know nothing
 // of each other. Each attached webhook has a row in lanes. Whoever claims its deliveries, gives them back or makes them due
@@ -93,6 +94,12 @@ func Open(ctx context.Context, url string, log zerolog.Logger) (*Store, error) {
 	}
 	if _, err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrating the PostgreSQL database: %w", err), s.release())
+	}
+	if unfinished, err := s.unfinished(ctx); err != nil || unfinished {
+		if err == nil {
+			err = errors.New("a copy into this database has not finished; run stripe-connector copy again")
+		}
+		return nil, errors.Join(fmt.Errorf("opening the PostgreSQL database: %w", err), s.release())
 	}
 	b, _, err := s.count(ctx)
 	if err != nil {
