@@ -39,6 +39,8 @@ func commands() []command {
 		{"config", "print the configuration variables", printConfig},
 		{"token", "create, list and revoke API tokens", token},
 		{"keys", "seal everything anew with the first of the keys", keys},
+		{"migrate", "bring the database's tables up to date", migrate},
+		{"copy", "copy everything from SQLite to PostgreSQL", copyStore},
 		{"replay", "send stored events to a webhook again", replay},
 		{"openapi", "print the OpenAPI document", printOpenAPI},
 		{"export", "write the service as a Make custom app", export},
