@@ -141,6 +141,16 @@ func (p *program) run(args ...string) ended {
 	return ended{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
 }
 
+// newToken makes a token, and its workspace with it. The program must not be running.
+func (p *program) newToken(workspace, role string) string {
+	p.t.Helper()
+	got := p.run("token", "create", "--workspace", workspace, "--role", role)
+	if got.code != 0 {
+		p.t.Fatalf("token create: %+v", got)
+	}
+	return strings.TrimSpace(got.stdout)
+}
+
 // A process is a running serve.
 type process struct {
 	t    *testing.T
