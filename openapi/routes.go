@@ -17,6 +17,7 @@ type operation struct {
 	body       object // schema of the request body
 	answers    object // by status
 	errors     []int  // statuses of problems, beside those that every route may have
+	asksStripe bool   // which may refuse and fail in ways of its own
 }
 
 // Statuses of problems.
@@ -54,6 +55,9 @@ func (o operation) build() object {
 		s = append(s, member{"requestBody", object{{"required", true}, {"content", object{{"application/json", object{{"schema", o.body}}}}}}})
 	}
 	statuses := slices.Concat(always, o.errors)
+	if o.asksStripe {
+		statuses = append(statuses, toStripe...)
+	}
 	if o.role != "" {
 		statuses = append(statuses, guarded...)
 	}
@@ -61,6 +65,9 @@ func (o operation) build() object {
 	answers := o.answers
 	for _, status := range slices.Compact(statuses) {
 		answers = append(answers, member{strconv.Itoa(status), object{{"$ref", "#/components/responses/" + problemName(status)}}})
+	}
+	if o.asksStripe {
+		answers = append(answers, member{"4XX", object{{"$ref", "#/components/responses/Refused"}}})
 	}
 	return append(s, member{"responses", answers})
 }
@@ -104,7 +111,7 @@ func modulePaths(c *spec.Catalogue, schemas *object) (object, error) {
 			help:       m.Help + " The form, with examples to copy: [" + m.Label + "](/docs/modules/" + m.Key + ").",
 			parameters: []object{parameter("Stripe-Account"), parameter("Stripe-Version"), parameter("X-Request-Id")},
 			body:       schemaRef(schemaName(m)),
-			errors:     slices.Concat(reads, toStripe),
+			errors:     reads, asksStripe: true,
 		}
 		item := schemaRef(objectName(m.Out))
 		switch m.Type {
@@ -169,7 +176,7 @@ func lookupPaths(lookups []*spec.Lookup) object {
 		parameters = append(parameters, parameter("limit"), parameter("cursor"), parameter("Stripe-Account"), parameter("X-Request-Id"))
 		paths = append(paths, member{"/v1/lookups/" + l.Key, object{{"get", operation{
 			id: camel("lookup_" + l.Key), tag: tagForms, summary: l.Label + " to choose from", help: "Choices for fields of modules, named as people know them.",
-			role: "run", parameters: parameters, errors: slices.Concat(pages, toStripe),
+			role: "run", parameters: parameters, errors: pages, asksStripe: true,
 			answers: object{{"200", answer("The choices.", closed("",
 				prop("options", "", listOf(closed("", prop("value", "", text), prop("label", "", text)))), prop("next_cursor", "Null: nothing is left.", orNull(text))))}},
 		}.build()}}})
@@ -227,14 +234,14 @@ func platformPaths() object {
 			do("post", operation{
 				id: "createConnection", tag: tagConnections, summary: "Create a connection", role: "manage",
 				help: "Checks the key with Stripe and stores it sealed.", body: closed("", optionally(name), key),
-				errors: slices.Concat(reads, toStripe), answers: one(http.StatusCreated, "Stored.", schemaRef("Connection")),
+				errors: reads, asksStripe: true, answers: one(http.StatusCreated, "Stored.", schemaRef("Connection")),
 			})),
 		route("/v1/connections/{id}", member{"parameters", []object{id}},
 			do("get", operation{id: "getConnection", tag: tagConnections, summary: "Get a connection", role: "manage", errors: finds, answers: one(http.StatusOK, "The connection.", schemaRef("Connection"))}),
 			do("patch", operation{
 				id: "updateConnection", tag: tagConnections, summary: "Update a connection", role: "manage",
 				help: "Renames it, or replaces the key by another one of the same account and mode.", body: closed("", optionally(name), optionally(key)),
-				errors: slices.Concat(reads, toStripe), answers: one(http.StatusOK, "Changed.", schemaRef("Connection")),
+				errors: reads, asksStripe: true, answers: one(http.StatusOK, "Changed.", schemaRef("Connection")),
 			}),
 			do("delete", operation{
 				id: "deleteConnection", tag: tagConnections, summary: "Delete a connection", role: "manage", help: "Refused while webhooks use it.",
@@ -242,7 +249,7 @@ func platformPaths() object {
 			})),
 		route("/v1/connections/{id}/check", member{"parameters", []object{id}}, do("post", operation{
 			id: "checkConnection", tag: tagConnections, summary: "Check a connection", role: "manage", help: "Tests the key with Stripe.",
-			errors: slices.Concat(toStripe, pages), answers: one(http.StatusOK, "Stripe takes the key.", schemaRef("Connection")),
+			errors: pages, asksStripe: true, answers: one(http.StatusOK, "Stripe takes the key.", schemaRef("Connection")),
 		})),
 
 		route("/v1/webhooks", do("get", operation{
@@ -256,11 +263,11 @@ func platformPaths() object {
 				help: "What is left out stays. Another `connect` or `api_version` moves it to another endpoint at Stripe; nothing is missed in between.",
 				body: closed("", optional("webhook_name", "", orNull(text)), optional("group", "", orNull(text)), optional("enabled_events", "Empty: all of the group.", orNull(listOf(text))),
 					optional("connect", "", orNull(boolean)), optional("api_version", "", orNull(text)), optional("url", "", orNull(text))),
-				errors: slices.Concat(reads, toStripe), answers: one(http.StatusOK, "Changed.", schemaRef("Webhook")),
+				errors: reads, asksStripe: true, answers: one(http.StatusOK, "Changed.", schemaRef("Webhook")),
 			}),
 			do("delete", operation{
 				id: "deleteWebhook", tag: tagWebhooks, summary: "Delete a webhook", role: "manage", help: "Detaches it. Doing so twice is the same as once.",
-				errors: toStripe, answers: gone("Detached."),
+				asksStripe: true, answers: gone("Detached."),
 			})),
 		route("/v1/webhooks/{id}/pause", member{"parameters", []object{id}}, do("post", operation{
 			id: "pauseWebhook", tag: tagWebhooks, summary: "Pause a webhook", role: "manage", help: "Its deliveries wait until it is resumed.", errors: finds,
@@ -282,7 +289,7 @@ func platformPaths() object {
 		route("/v1/webhooks/{id}/replay", member{"parameters", []object{id}}, do("post", operation{
 			id: "replayWebhook", tag: tagWebhooks, summary: "Replay events", role: "manage", help: "Sends the events of a span of time again, from the store and from Stripe's last 30 days.",
 			body:   closed("", prop("from", "Included.", moment), optional("to", "Not included; empty: now.", orNull(moment)), optional("types", "Only these types.", orNull(listOf(text)))),
-			errors: slices.Concat(reads, toStripe), answers: started,
+			errors: reads, asksStripe: true, answers: started,
 		})),
 		route("/v1/webhooks/{id}/retry-dead", member{"parameters", []object{id}}, do("post", operation{
 			id: "retryDeadDeliveries", tag: tagWebhooks, summary: "Retry what was given up", role: "manage", help: "Makes every dead delivery of the webhook due again.",
@@ -449,7 +456,7 @@ func problemName(status int) string {
 // problems are the answers that tell of an error.
 func problems() object {
 	var all object
-	for _, p := range allProblems {
+	for _, p := range append(slices.Clone(allProblems), problem{name: "Refused", help: "Stripe refused the request with another status, which is passed on."}) {
 		all = append(all, member{p.name, object{
 			{"description", p.help},
 			{"headers", headerRefs(p.headers)},
