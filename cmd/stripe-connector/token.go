@@ -54,6 +54,11 @@ func token(ctx context.Context, in invocation) error {
 		}
 		return errUsage
 	}
+	wants, known := map[string]int{"create": 0, "list": 0, "revoke": 1}[verb]
+	if !known || f.NArg() != wants {
+		fmt.Fprint(in.stderr, tokenUsage)
+		return errUsage
+	}
 	var tokens tokenStore
 	if f.url != "" {
 		tokens = remoteTokens{newRemote(f.url, f.token)}
@@ -69,21 +74,19 @@ func token(ctx context.Context, in invocation) error {
 		defer db.Close()
 		tokens = localTokens{connection.NewTokens(db, time.Now, zerolog.Nop()), f.workspace}
 	}
-	switch {
-	case verb == "create" && f.NArg() == 0:
+	switch verb {
+	case "create":
 		made, err := tokens.create(ctx, connection.Role(f.role), f.name)
 		if err != nil {
 			return err
 		}
 		_, err = fmt.Fprintln(in.stdout, made)
 		return err
-	case verb == "list" && f.NArg() == 0:
+	case "list":
 		return printTokens(ctx, in.stdout, tokens)
-	case verb == "revoke" && f.NArg() == 1:
+	default:
 		return tokens.revoke(ctx, f.Arg(0))
 	}
-	fmt.Fprint(in.stderr, tokenUsage)
-	return errUsage
 }
 
 // A tokenStore is where tokens are: in the store that this process opens, or behind the running service.
