@@ -3,6 +3,7 @@ package openapi
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -43,74 +44,57 @@ type example struct {
 	values map[string]any
 }
 
-// mend adds the first field that leaves fewer faults, until there are none: a rule may ask for one of several.
+// mend adds fields that leave fewer faults, until there are none: a rule may ask for one of several.
 func (e *example) mend() {
-	for left := e.faults(); left > 0; left = e.faults() {
+	for left := len(e.faults()); left > 0; left = len(e.faults()) {
 		if !e.add(func(faults int) bool { return faults < left }) {
 			return
 		}
 	}
 }
 
-// grow adds every field that goes with those before it.
+// add gives a value to the first empty field after which the number of faults is to the caller's liking.
+func (e *example) add(good func(faults int) bool) bool {
+	return slices.ContainsFunc(e.fields, func(f spec.Input) bool { return e.try(f, good) })
+}
+
+// grow adds every field that goes with those before it, and goes over the form again as long as that lets others in.
 func (e *example) grow() (grown bool) {
-	for e.add(func(faults int) bool { return faults == 0 }) {
-		grown = true
+	for again := true; again; {
+		again = false
+		for _, f := range e.fields {
+			if e.try(f, func(faults int) bool { return faults == 0 }) {
+				again, grown = true, true
+			}
+		}
 	}
 	return grown
 }
 
-// add gives a value to the first empty field after which the number of faults is to the caller's liking. A field that
-// others ask for is tried together with them.
-func (e *example) add(good func(faults int) bool) bool {
-	for _, f := range e.fields {
-		if _, has := e.values[f.Name]; has {
-			continue
-		}
-		e.values[f.Name] = sampleValue(f)
-		if good(e.faults()) {
-			return true
-		}
-		var also []string
-		for _, other := range e.fields {
-			_, has := e.values[other.Name]
-			if !has && other.Required && shownBy(other, f.Name, e.values[f.Name]) {
-				e.values[other.Name] = sampleValue(other)
-				also = append(also, other.Name)
-			}
-		}
-		if len(also) == 0 {
-			for _, missing := range e.missing() {
-				also = append(also, missing.Name)
-				e.values[missing.Name] = sampleValue(missing)
-			}
-		}
-		if good(e.faults()) {
-			return true
-		}
-		for _, name := range append(also, f.Name) {
-			delete(e.values, name)
-		}
+// try gives a value to an empty field, and to those that it then asks for. It takes them back if that is not good.
+func (e *example) try(f spec.Input, good func(faults int) bool) bool {
+	if _, has := e.values[f.Name]; has {
+		return false
 	}
-	return false
-}
-
-func shownBy(f spec.Input, control string, value any) bool {
-	for _, either := range f.VisibleWhen {
-		for _, c := range either {
-			for _, in := range c.In {
-				if c.Field == control && in == value {
-					return true
-				}
-			}
-		}
+	before := maps.Clone(e.values)
+	e.values[f.Name] = sampleValue(f)
+	faults := e.faults()
+	if good(len(faults)) {
+		return true
 	}
+	for _, missing := range e.missing(faults) {
+		e.values[missing.Name] = sampleValue(missing)
+	}
+	if good(len(e.faults())) {
+		return true
+	}
+	e.values = before
 	return false
 }
 
 // missing are the empty fields that the faults ask for.
-func (e *example) missing() (fields []spec.Input) {
-	for _, fault := range e.judge() {
+func (e *example) missing(faults spec.Faults) (fields []spec.Input) {
+	for _, fault := range faults {
 		for _, f := range e.fields {
 			if _, has := e.values[f.Name]; !has && f.Name == fault.Field && fault.Code == spec.CodeRequired {
 				fields = append(fields, f)
@@ -120,9 +104,8 @@ func (e *example) missing() (fields []spec.Input) {
 	return fields
 }
 
-func (e *example) faults() int { return len(e.judge()) }
-
-func (e *example) judge() (faults spec.Faults) {
+// faults are what the module finds wrong with the bundle.
+func (e *example) faults() (faults spec.Faults) {
 	body, err := encode(e.bundle())
 	if err == nil {
 		_, err = e.module.Decode(body, exampleLimit)
