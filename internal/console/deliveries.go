@@ -1,0 +1,96 @@
+package console
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+type deliveriesPage struct {
+	Deliveries []delivery
+	Webhooks   []webhook // to choose from, and to name
+	In         url.Values
+	Next       string
+	Live       bool
+	Faults     faultsByField
+}
+
+// Filter is a query string with the filters and what else is given.
+func (p deliveriesPage) Filter(pairs ...string) string { return filterQuery(p.In, pairs) }
+
+// NameOf is a webhook's name, its id if it is gone.
+func (p deliveriesPage) NameOf(id string) string {
+	for _, w := range p.Webhooks {
+		if w.ID == id {
+			return w.Name
+		}
+	}
+	return id
+}
+
+func (c *console) listDeliveries(v *visit) error {
+	in := v.r.URL.Query()
+	if id := strings.TrimSpace(in.Get("event")); strings.HasPrefix(id, "dlv_") {
+		v.redirect("/console/deliveries/" + url.PathEscape(id))
+		return nil
+	}
+	p := deliveriesPage{In: in, Live: in.Get("cursor") == "" && in.Get("live") != "off"}
+	var hooks list[webhook]
+	if err := v.get("/v1/webhooks", url.Values{"limit": {"100"}}, &hooks); err != nil {
+		return err
+	}
+	p.Webhooks = hooks.Data
+	q := pick(in, "webhook", "event", "type", "state", "cursor")
+	q.Set("limit", "30")
+	if p.Faults = times(in, q); len(p.Faults) == 0 {
+		var l list[delivery]
+		err := v.get("/v1/deliveries", q, &l)
+		if failed := refused(err); failed != nil && len(failed.Fields) > 0 {
+			p.Faults = byField(failed.Fields)
+		} else if err != nil {
+			return err
+		}
+		p.Deliveries, p.Next = l.Data, l.More()
+	}
+	if v.htmx() {
+		return v.part("deliveries", "list", p)
+	}
+	v.show(http.StatusOK, "deliveries", "Deliveries", p)
+	return nil
+}
+
+type deliveryPage struct {
+	delivery
+	HookName string
+}
+
+func (c *console) showDelivery(v *visit) error {
+	var p deliveryPage
+	if err := v.get(below("/v1/deliveries", v.r.PathValue("id")), nil, &p.delivery); err != nil {
+		return err
+	}
+	var hook webhook
+	if err := v.get(below("/v1/webhooks", p.Webhook), nil, &hook); err != nil && refused(err) == nil {
+		return err // a webhook that is gone has left its deliveries behind
+	}
+	p.HookName = hook.Name
+	if v.htmx() {
+		return v.part("delivery", "live", p)
+	}
+	v.show(http.StatusOK, "delivery", "Delivery of "+p.Type, p)
+	return nil
+}
+
+func (c *console) retryDelivery(v *visit) error {
+	id := v.r.PathValue("id")
+	said := flash{Good: true, Text: "It is tried again now."}
+	err := v.do(http.MethodPost, below("/v1/deliveries", id, "retry"), nil, nil)
+	if failed := refused(err); failed != nil && failed.Status != http.StatusNotFound {
+		said = flash{Text: failed.Title + ".", Detail: failed.Detail}
+	} else if err != nil {
+		return err
+	}
+	v.session.say(said)
+	v.redirect(v.back("/console/deliveries/" + url.PathEscape(id)))
+	return nil
+}

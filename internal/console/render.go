@@ -1,0 +1,247 @@
+package console
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+//go:embed templates assets
+var files embed.FS
+
+// A page is a template with the layout around it.
+type page struct{ *template.Template }
+
+// parsePages reads every template. The files are embedded, so a fault in one cannot depend on where the program runs.
+func parsePages() map[string]*page {
+	shared := template.Must(template.New("").Funcs(template.FuncMap{
+		"asset": assetURL, "ago": ago, "until": ago, "clock": clock, "words": words, "query": query, "highlight": highlight, "tone": tone, "ms": milliseconds,
+		"why": why, "short": short, "plural": plural, "id": elementID,
+		"list": func(items ...any) []any { return items }, "active": active,
+	}).ParseFS(files, "templates/layout/*.html"))
+	pages := map[string]*page{}
+	names, err := fs.Glob(files, "templates/*.html")
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	for _, name := range names {
+		t := template.Must(template.Must(shared.Clone()).ParseFS(files, name))
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = &page{t}
+	}
+	return pages
+}
+
+// A view is what the layout and the page get.
+type view struct {
+	Title string
+	Page  string // its template
+	Path  string // with the query, to come back to
+	Theme string
+	CSRF  string
+	Role  string // of the person; empty on public pages
+	Space string
+	May   bool // manage
+	Flash *flash
+	Now   time.Time
+	Data  any
+}
+
+func (v *visit) view(page, title string, data any) view {
+	out := view{Title: title, Page: page, Path: v.r.URL.RequestURI(), Now: v.Now(), Data: data}
+	if v.r.Method != http.MethodGet {
+		out.Path = v.r.URL.Path
+	}
+	if cookie, err := v.r.Cookie(cookieTheme); err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
+		out.Theme = cookie.Value
+	}
+	if v.session != nil {
+		out.CSRF, out.Role, out.Space = v.session.csrf, string(v.caller.Role), v.caller.Workspace
+		out.May = v.caller.Role.Allows("manage")
+	}
+	return out
+}
+
+// show answers with a whole page, or with its content alone if a script asks.
+func (v *visit) show(status int, page, title string, data any) {
+	out := v.view(page, title, data)
+	block := "layout"
+	if v.htmx() {
+		block = "content"
+	}
+	if v.session != nil {
+		out.Flash = v.session.said()
+	}
+	v.write(status, page, block, out)
+}
+
+// part answers with a part of a page, for a script.
+func (v *visit) part(page, block string, data any) error {
+	v.write(http.StatusOK, page, block, v.view(page, "", data))
+	return nil
+}
+
+func (v *visit) write(status int, page, block string, data view) {
+	var buf bytes.Buffer
+	if err := v.pages[page].ExecuteTemplate(&buf, block, data); err != nil {
+		v.Log.Error().Err(err).Str("page", page).Msg("console template failed")
+		http.Error(v.w, "The console failed; the log has the reason.", http.StatusInternalServerError)
+		return
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.Header().Add("Vary", "HX-Request")
+	v.w.WriteHeader(status)
+	_, _ = buf.WriteTo(v.w)
+}
+
+const assetPath = "/console/assets/"
+
+// assetURL changes with the file's content, so that browsers may keep it for ever.
+func assetURL(name string) (string, error) {
+	content, err := files.ReadFile("assets/" + name)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(content)
+	return assetPath + name + "?" + hex.EncodeToString(sum[:6]), nil
+}
+
+func (c *console) asset(w http.ResponseWriter, r *http.Request) {
+	name := r.PathValue("file")
+	content, err := files.ReadFile("assets/" + name)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+	_, _ = w.Write(content)
+}
+
+// ago is a moment as people say it, before or after now.
+func ago(at, now time.Time) string {
+	d := now.Sub(at)
+	format := "%s ago"
+	if d < 0 {
+		d, format = -d, "in %s"
+	}
+	switch {
+	case d < 2*time.Second:
+		return "now"
+	case d < time.Minute:
+		return fmt.Sprintf(format, strconv.Itoa(int(d.Seconds()))+" s")
+	case d < time.Hour:
+		return fmt.Sprintf(format, strconv.Itoa(int(d.Minutes()))+" min")
+	case d < 48*time.Hour:
+		return fmt.Sprintf(format, strconv.Itoa(int(d.Hours()))+" h")
+	default:
+		return fmt.Sprintf(format, strconv.Itoa(int(d.Hours()/24))+" days")
+	}
+}
+
+func clock(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") }
+
+func words(s string) string { return strings.ReplaceAll(s, "_", " ") }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// short cuts a text for a line of a table.
+func short(s string, n int) string {
+	r := []rune(s)
+	if len(r) <= n {
+		return s
+	}
+	return string(r[:n-1]) + "…"
+}
+
+func milliseconds(ms float64) string {
+	switch {
+	case ms < 10:
+		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
+	case ms < 10_000:
+		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
+	case ms < 120_000:
+		return strconv.FormatFloat(ms/1000, 'f', 1, 64) + " s"
+	default:
+		return strconv.FormatFloat(ms/60_000, 'f', 0, 64) + " min"
+	}
+}
+
+// query is a query string of names and values in turn; empty ones are left out.
+func query(pairs ...string) string {
+	q := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			q.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
+
+// tone is the colour of a state: good, bad, wait or quiet.
+func tone(state string) string {
+	switch state {
+	case "active", "delivered", "enabled", "done":
+		return "good"
+	case "dead", "disabled", "refused", "failed":
+		return "bad"
+	case "failing", "pending", "paused", "running":
+		return "wait"
+	default:
+		return "quiet"
+	}
+}
+
+// why says the API's reasons as sentences. Others are sentences already.
+func why(reason string) string {
+	switch reason {
+	case "type_not_wanted":
+		return "it did not ask for this type when the event arrived"
+	case "attached_later":
+		return "it was attached after the event happened"
+	case "paused":
+		return "it is paused; the delivery waits"
+	case "disabled":
+		return "it is disabled"
+	case "detached":
+		return "it was detached before"
+	default:
+		return reason
+	}
+}
+
+// active reports whether the tab of a page, or of those that belong to it, is the one that is shown.
+func active(shown, tab, also string) bool {
+	return shown == tab || slices.Contains(strings.Fields(also), shown)
+}
+
+// elementID is a field's path as an id of the page.
+func elementID(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case '.', '[', ']':
+			return '-'
+		default:
+			return r
+		}
+	}, name)
+}
