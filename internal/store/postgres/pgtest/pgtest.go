@@ -49,6 +49,20 @@ func Main(m interface{ Run() int }, use func(*Server)) int {
 	return m.Run()
 }
 
+// Need starts a server for one test, which it skips where PostgreSQL is missing, but not in CI.
+func Need(tb testing.TB, settings ...string) *Server {
+	tb.Helper()
+	s, err := Start(settings...)
+	if errors.Is(err, ErrMissing) && os.Getenv("CI") != "true" {
+		tb.Skip(err)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.Close)
+	return s
+}
+
 // Start makes a server with settings and waits until it answers. It dies with this process.
 func Start(settings ...string) (_ *Server, err error) {
 	bin, err := binaries()
@@ -238,7 +252,7 @@ func (s *Server) Kill() error {
 		return err
 	}
 	<-s.done
-	return s.stdin.Close()
+	return nil
 }
 
 // Close ends the server and removes its data.

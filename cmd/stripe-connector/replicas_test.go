@@ -1,0 +1,252 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"stripe-connector/internal/store/postgres/pgtest"
+	"stripe-connector/internal/stripetest"
+)
+
+// newReplicas prepares two connectors on one PostgreSQL database.
+func newReplicas(t *testing.T, stripe *stripetest.Server, db *pgtest.Server, settings ...string) (a, b *program) {
+	t.Helper()
+	a = newProgram(t, stripe, append([]string{
+		"DATABASE_URL=" + db.URL("postgres"), "SECRET_KEYS=k1:MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=",
+	}, settings...)...)
+	return a, a.replica()
+}
+
+// A balancer spreads requests over replicas, and tries the other ones where one is not there.
+type balancer struct {
+	client *http.Client
+	hosts  []string
+	turn   atomic.Int64
+}
+
+func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
+	var failed error
+	first := int(b.turn.Add(1))
+	for i := range b.hosts {
+		attempt := r.Clone(r.Context())
+		attempt.URL.Host = b.hosts[(first+i)%len(b.hosts)]
+		body, err := r.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		attempt.Body = body
+		res, err := b.client.Transport.RoundTrip(attempt)
+		if err == nil {
+			return res, nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	return nil, failed
+}
+
+// balanced is a sender to several replicas.
+func balanced(t *testing.T, stripe *stripetest.Server, w webhook, programs ...*program) *sender {
+	t.Helper()
+	lb := &balancer{client: newClient(t)}
+	for _, p := range programs {
+		lb.hosts = append(lb.hosts, strings.TrimPrefix(p.url, "http://"))
+	}
+	s := programs[0].sender(stripe, stripetest.Key, w)
+	s.client = &http.Client{Transport: lb, Timeout: patience}
+	return s
+}
+
+// An acknowledged event reaches every subscriber though a replica is killed with events and deliveries under way, and then
+// the database is.
+func TestKillReplicaAndDatabase(t *testing.T) {
+	t.Parallel()
+	const perSecond = 300
+	part := scaled(600)
+	db := pgtest.Need(t)
+	stripe := stripetest.New(t)
+	a, b := newReplicas(t, stripe, db, "RETRY_SCHEDULE=50ms*20", "DELIVERY_TIMEOUT=1s")
+	running := a.start()
+	victim := b.start()
+	conn := a.connect(stripetest.Key)
+	subscribers := []*subscriber{newSubscriber(t, nil), newSubscriber(t, nil), newSubscriber(t, failing(1, http.StatusInternalServerError))}
+	hooks := make([]webhook, len(subscribers))
+	for i, sub := range subscribers {
+		hooks[i] = a.attach(conn, sub.url, "invoice.paid")
+	}
+
+	l := startLoad(t, balanced(t, stripe, hooks[0], a, b), "evt", "invoice.paid", perSecond)
+	l.until(t, part)
+	victim.kill()
+	killed := time.Now()
+	l.until(t, 2*part)
+	t.Logf("%d events acknowledged in spite of a killed replica (%s), %d attempts failed", len(l.acked), spread(l.took), l.refused)
+
+	must(t, db.Kill())
+	eventually(t, "the survivor says that it is not ready", func() bool { return !a.ready() })
+	status, header, err := a.sender(stripe, stripetest.Key, hooks[0]).send(t.Context(), event("evt_away", "invoice.paid"))
+	must(t, err)
+	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" {
+		t.Errorf("without the database, receive answered %d with Retry-After %q, want 503 with one", status, header.Get("Retry-After"))
+	}
+	must(t, db.Launch())
+	back := time.Now()
+	eventually(t, "the survivor is ready again", a.ready)
+	t.Logf("ready %v after the database was back", time.Since(back).Round(time.Millisecond))
+	l.until(t, 3*part)
+	acked := l.stop()
+
+	for i, sub := range subscribers {
+		sub.has(t, acked...)
+		a.drained(hooks[i].ID)
+		events, arrivals := sub.count()
+		t.Logf("subscriber %d: %d events, %d arrivals", i, events, arrivals)
+		for _, id := range acked {
+			for _, arrived := range sub.of(id) {
+				arrived.verify(t, id, hooks[i].SigningSecret)
+			}
+		}
+	}
+	t.Logf("%d events acknowledged (%s), %d attempts failed; all was delivered %v after the kill", len(acked), spread(l.took), l.refused,
+		time.Since(killed).Round(time.Second))
+	running.stop()
+}
+
+// Replicas that are replaced one after the other refuse nothing and lose nothing.
+func TestRollingRestart(t *testing.T) {
+	t.Parallel()
+	const perSecond = 300
+	part := scaled(400)
+	db := pgtest.Need(t, "fsync=off")
+	stripe := stripetest.New(t)
+	a, b := newReplicas(t, stripe, db, "RETRY_SCHEDULE=50ms*20")
+	first, second := a.start(), b.start()
+	conn := a.connect(stripetest.Key)
+	subscribers := []*subscriber{newSubscriber(t, nil), newSubscriber(t, nil), newSubscriber(t, nil)}
+	hooks := make([]webhook, len(subscribers))
+	for i, sub := range subscribers {
+		hooks[i] = b.attach(conn, sub.url, "invoice.paid")
+	}
+	l := startLoad(t, balanced(t, stripe, hooks[0], a, b), "evt", "invoice.paid", perSecond)
+	l.until(t, part)
+	second.stop()
+	second = b.start()
+	l.until(t, 2*part)
+	first.stop()
+	first = a.start()
+	l.until(t, 3*part)
+	l.mu.Lock()
+	refused := l.refused // later ones are those that stopping cuts
+	l.mu.Unlock()
+	acked := l.stop()
+	if refused > 0 {
+		t.Errorf("%d attempts to send failed, want none", refused)
+	}
+	for i, sub := range subscribers {
+		sub.has(t, acked...)
+		a.drained(hooks[i].ID)
+	}
+	events, arrivals := subscribers[0].count()
+	t.Logf("%d events acknowledged (%s); the first subscriber saw %d in %d arrivals", len(acked), spread(l.took), events, arrivals)
+	first.stop()
+	second.stop()
+}
+
+// What is done at one replica holds at the other.
+func TestReplicasAgree(t *testing.T) {
+	t.Parallel()
+	db := pgtest.Need(t, "fsync=off")
+	stripe := stripetest.New(t)
+	a, b := newReplicas(t, stripe, db)
+
+	// Both migrate at once, and begin before the database is there.
+	must(t, db.Kill())
+	var migrating []*exec.Cmd
+	for _, p := range []*program{a, b} {
+		cmd, log := p.command(t.Context(), "migrate"), &transcript{changed: make(chan struct{})}
+		cmd.Stdout, cmd.Stderr = log, log
+		must(t, cmd.Start())
+		log.await(t, "waiting for the database")
+		migrating = append(migrating, cmd)
+	}
+	must(t, db.Launch())
+	for _, cmd := range migrating {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("migrate: %v\n%s", err, cmd.Stderr)
+		}
+	}
+	started := []*process{a.start(), b.start()}
+
+	// Two attaches at two replicas make one endpoint.
+	conn := a.connect(stripetest.Key)
+	target := newSubscriber(t, nil)
+	hooks := make([]webhook, 2)
+	var attaching sync.WaitGroup
+	for i, p := range []*program{a, b} {
+		attaching.Go(func() {
+			r, err := p.try(http.MethodPost, watchEvents, form(conn, target.url, twentyTypes[i]))
+			if err == nil {
+				err = json.Unmarshal(r.body, &hooks[i])
+			}
+			if err != nil || r.status != http.StatusCreated {
+				t.Errorf("attaching: %d %v %s", r.status, err, r.body)
+			}
+		})
+	}
+	attaching.Wait()
+	if t.Failed() {
+		return
+	}
+	if got, want := enabled(t, stripe, stripetest.Key), twentyTypes[:2]; !slices.Equal(got, want) {
+		t.Errorf("Stripe sends %q, want %q", got, want)
+	}
+
+	// Each replica takes events for webhooks that were attached at the other.
+	atA, atB := a.sender(stripe, stripetest.Key, hooks[1]), b.sender(stripe, stripetest.Key, hooks[0])
+	atA.accept(t, event("evt_1", twentyTypes[1]))
+	atB.accept(t, event("evt_2", twentyTypes[0]))
+	target.has(t, "evt_1", "evt_2")
+
+	// A pause at one holds at the other, and so does its end.
+	a.call(http.MethodPost, "/v1/webhooks/"+hooks[0].ID+"/pause", nil).want(http.StatusOK)
+	atB.accept(t, event("evt_3", twentyTypes[0]))
+	atB.accept(t, event("evt_4", twentyTypes[1]))
+	target.has(t, "evt_4")
+	if waiting := b.deliveries(hooks[0].ID, url.Values{"state": {"pending"}}); len(waiting) != 1 || waiting[0].Attempts != 0 {
+		t.Errorf("while paused, got deliveries %+v, want one that was not tried", waiting)
+	}
+	b.call(http.MethodPost, "/v1/webhooks/"+hooks[0].ID+"/resume", nil).want(http.StatusOK)
+	target.has(t, "evt_3")
+
+	// A new signing secret is used by both.
+	var rotated webhook
+	a.call(http.MethodPost, "/v1/webhooks/"+hooks[0].ID+"/rotate-secret", nil).want(http.StatusOK).into(&rotated)
+	atB.accept(t, event("evt_5", twentyTypes[0]))
+	target.has(t, "evt_5")
+	target.of("evt_5")[0].verify(t, "evt_5", rotated.SigningSecret)
+
+	// A token that is revoked at one is soon refused by the other.
+	var made struct{ ID, Token string }
+	a.call(http.MethodPost, "/v1/tokens", object{"role": "run", "name": "x"}).want(http.StatusCreated).into(&made)
+	guest := *b
+	guest.token = made.Token
+	guest.call(http.MethodGet, "/v1/modules", nil).want(http.StatusOK)
+	a.call(http.MethodDelete, "/v1/tokens/"+made.ID, nil).want(http.StatusNoContent)
+	revoked := time.Now()
+	eventually(t, "the other replica refuses the revoked token", func() bool {
+		return guest.call(http.MethodGet, "/v1/modules", nil).status == http.StatusUnauthorized
+	})
+	t.Logf("a revoked token was refused by the other replica after %v", time.Since(revoked).Round(10*time.Millisecond))
+
+	for _, s := range started {
+		s.stop()
+	}
+}
