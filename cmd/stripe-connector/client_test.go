@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"testing"
@@ -167,9 +168,7 @@ type delivery struct {
 func (p *program) deliveries(webhook string, filter url.Values) []delivery {
 	p.t.Helper()
 	query := url.Values{"webhook": {webhook}, "limit": {"100"}}
-	for name, values := range filter {
-		query[name] = values
-	}
+	maps.Copy(query, filter)
 	var page struct{ Data []delivery }
 	p.get("/v1/deliveries?"+query.Encode(), &page)
 	return page.Data
@@ -197,12 +196,16 @@ func (p *program) drained(webhook string) {
 	})
 }
 
-// finished returns a background job when it has ended.
-func (p *program) finished(accepted reply) (job struct {
+// A job is one as callers see it.
+type job struct {
 	ID, State, Error string
 	Queued           int
-}) {
+}
+
+// finished returns a background job when it has ended.
+func (p *program) finished(accepted reply) job {
 	p.t.Helper()
+	var job job
 	accepted.want(http.StatusAccepted).into(&job)
 	eventually(p.t, "the job "+job.ID+" ends", func() bool {
 		p.get("/v1/jobs/"+job.ID, &job)

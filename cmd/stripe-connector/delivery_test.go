@@ -30,6 +30,7 @@ func newBench(t *testing.T, settings ...string) *bench {
 
 // in is the same bench for a subtest.
 func (b *bench) in(t *testing.T) *bench {
+	t.Helper()
 	p := *b.program
 	p.t = t
 	return &bench{&p, b.stripe, b.conn}
@@ -145,7 +146,7 @@ func TestRetryAfter(t *testing.T) {
 		{http.StatusTooManyRequests, "charge.captured"},
 		{http.StatusServiceUnavailable, "charge.expired"},
 	} {
-		t.Run(fmt.Sprint(tt.status), func(t *testing.T) {
+		t.Run(http.StatusText(tt.status), func(t *testing.T) {
 			t.Parallel()
 			b := b.in(t)
 			target := newSubscriber(t, waiting(tt.status, "3600"))
@@ -380,4 +381,3 @@ func TestWebhooksOfAnotherWorkspace(t *testing.T) {
 		t.Errorf("state = %s, want active", got)
 	}
 }
-

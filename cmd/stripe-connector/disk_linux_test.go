@@ -136,4 +136,3 @@ func testFullDisk(t *testing.T, stripe *stripetest.Server, p *program, fill, fre
 		}
 	}
 }
-

@@ -86,6 +86,7 @@ func (p *program) set(settings ...string) {
 func (p *program) database() string { return filepath.Join(p.dir, "connector.db") }
 
 func newClient(t *testing.T) *http.Client {
+	t.Helper()
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: patience}

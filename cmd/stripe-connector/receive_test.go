@@ -26,7 +26,9 @@ func TestRefusedEvents(t *testing.T) {
 	body := event("evt_refused", "invoice.paid")
 	live := bytes.Replace(body, []byte(`"livemode":false`), []byte(`"livemode":true`), 1)
 	large := pad(body, 1<<20+1)
-	sign := func(body []byte, after time.Duration) string { return stripetest.Sign(from.secret, body, time.Now().Add(after)) }
+	sign := func(body []byte, after time.Duration) string {
+		return stripetest.Sign(from.secret, body, time.Now().Add(after))
+	}
 	good := sign(body, 0)
 	stamp, signature, _ := strings.Cut(good, ",")
 
