@@ -281,6 +281,18 @@ func (r *registrar) forget(ctx context.Context, e store.Endpoint) {
 	}
 }
 
+// abandon forgets an endpoint that could not be created. When nobody knows whether Stripe made it, it stays stored: then it
+// is the note from which the reconciler learns what to delete.
+func (r *registrar) abandon(ctx context.Context, e store.Endpoint, cause error) {
+	var failed *stripeapi.Error
+	var faults spec.Faults
+	refused := errors.As(cause, &faults) || errors.Is(cause, stripeapi.ErrKeyRefused) ||
+		errors.As(cause, &failed) && failed.Stripe != nil && failed.Status < http.StatusInternalServerError
+	if refused {
+		r.forget(ctx, e)
+	}
+}
+
 // resettle brings Stripe back to what the stored webhooks want, after a change that was not completed. It outlives
 // the request that failed; what it cannot do is left to the reconciler.
 func (r *registrar) resettle(ctx context.Context, conn *store.Connection, e store.Endpoint) {
@@ -336,36 +348,47 @@ func union(types ...[]string) []string {
 	return slices.Compact(all)
 }
 
-// deleteOthers deletes the endpoints at Stripe that carry the pool's mark but are not its endpoint any more, and returns how
-// many it did. Those that it cannot delete are left to the reconciler.
+// deleteOthers deletes the endpoints at Stripe that carry the pool's mark but are not its endpoint any more, and returns
+// how many it did. Those that it cannot delete are left to the reconciler.
 func (r *registrar) deleteOthers(ctx context.Context, conn *store.Connection, e store.Endpoint) (deleted int) {
-	var others []string
+	all, err := r.marked(ctx, conn)
+	if err != nil {
+		r.log.Warn().Err(err).Str("endpoint", e.ID).Msg("looking for left endpoints")
+		return 0
+	}
+	for _, found := range all {
+		if found.Metadata[endpointMark] != e.ID || found.ID == e.StripeID {
+			continue
+		}
+		if err := r.delete(ctx, conn, found.ID); err != nil {
+			r.log.Warn().Err(err).Str("endpoint", e.ID).Str("stripe_id", found.ID).Msg("deleting a left endpoint")
+			continue
+		}
+		deleted++
+		r.log.Info().Str("endpoint", e.ID).Str("stripe_id", found.ID).Msg("deleted a left endpoint at Stripe")
+	}
+	return deleted
+}
+
+// marked lists all endpoints at Stripe that carry a mark of ours.
+func (r *registrar) marked(ctx context.Context, conn *store.Connection) ([]*stripe.WebhookEndpoint, error) {
+	var all []*stripe.WebhookEndpoint
 	after := ""
 	for {
 		page, err := r.list(ctx, conn, after)
 		if err != nil {
-			r.log.Warn().Err(err).Str("endpoint", e.ID).Msg("looking for left endpoints")
-			return 0
+			return nil, err
 		}
 		for _, found := range page.Data {
-			if found.Metadata[endpointMark] == e.ID && found.ID != e.StripeID {
-				others = append(others, found.ID)
+			if found.Metadata[endpointMark] != "" {
+				all = append(all, found)
 			}
 		}
 		if !page.HasMore || len(page.Data) == 0 {
-			break
+			return all, nil
 		}
 		after = page.Data[len(page.Data)-1].ID
 	}
-	for _, id := range others {
-		if err := r.delete(ctx, conn, id); err != nil {
-			r.log.Warn().Err(err).Str("endpoint", e.ID).Str("stripe_id", id).Msg("deleting a left endpoint")
-			continue
-		}
-		deleted++
-		r.log.Info().Str("endpoint", e.ID).Str("stripe_id", id).Msg("deleted a left endpoint at Stripe")
-	}
-	return deleted
 }
 
 // delete deletes at Stripe; one that is missing is deleted.
@@ -388,7 +411,7 @@ func (r *registrar) list(ctx context.Context, conn *store.Connection, after stri
 	}
 	// One page at a time: the iterator would fetch more than it is asked for.
 	params.Single = true
-	_, err := r.run(ctx, conn, "", "list the webhook endpoints", &page, func(b stripe.Backend) error {
+	_, err := r.run(ctx, conn, stripeapi.Session{}, "list the webhook endpoints", &page, func(b stripe.Backend) error {
 		return webhookendpoint.Client{B: b}.List(params).Err()
 	})
 	return page, err
@@ -398,26 +421,25 @@ func (r *registrar) list(ctx context.Context, conn *store.Connection, after stri
 func (r *registrar) call(
 	ctx context.Context, conn *store.Connection, key, name string, call spec.Call,
 ) (made stripe.WebhookEndpoint, replayed bool, err error) {
-	replayed, err = r.run(ctx, conn, key, name, &made, call)
+	replayed, err = r.run(ctx, conn, stripeapi.Session{IdempotencyKey: key}, name, &made, call)
 	return made, replayed, err
 }
 
-// run makes a call with the connection's key, and reads the answer into out.
+// run makes a call with the connection's key, in a session that says what else there is to say, and reads the answer into out.
 func (r *registrar) run(
-	ctx context.Context, conn *store.Connection, key, name string, out any, call spec.Call,
+	ctx context.Context, conn *store.Connection, session stripeapi.Session, name string, out any, call spec.Call,
 ) (replayed bool, err error) {
 	apiKey, err := r.secrets.Open(conn.ID, store.PurposeKey, conn.Key)
 	if err != nil {
 		return false, fmt.Errorf("opening the connection's key: %w", err)
 	}
-	res, err := r.stripe.Run(ctx, stripeapi.Session{
-		Connection: conn.ID, Key: string(apiKey), Livemode: conn.Livemode, IdempotencyKey: key,
-	}, []spec.Step{{Name: name, Call: call}})
+	session.Connection, session.Key, session.Livemode = conn.ID, string(apiKey), conn.Livemode
+	res, err := r.stripe.Run(ctx, session, []spec.Step{{Name: name, Call: call}})
 	if err != nil {
 		return false, err
 	}
 	if err := json.Unmarshal(res.Body, out); err != nil {
-		return false, errors.New("reading what Stripe says of a webhook endpoint: it has another form") // the cause may quote a secret
+		return false, errors.New("reading what Stripe answered: it has another form") // the cause may quote a secret
 	}
 	return res.Replayed, nil
 }

@@ -31,6 +31,7 @@ type line struct {
 	stripe  *stripetest.Server
 	store   *sqlite.Store
 	service *Service
+	keeper  *Keeper
 	public  *httptest.Server // where Stripe reaches the receiver
 }
 
@@ -86,6 +87,7 @@ func newLine(t *testing.T, opts lineOptions) *line {
 		Store: l.store, Stripe: client, Secrets: tagSeal{}, Deliverer: deliverer, PublicURL: l.public.URL, Now: time.Now,
 		Log: zerolog.Nop(),
 	})
+	l.keeper = NewKeeper(KeeperConfig{Service: l.service, Receiver: receiver, Interval: 5 * time.Minute, Retention: 720 * time.Hour})
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -150,6 +152,14 @@ func (l *line) attach(a Attachment) Attached {
 		l.t.Fatal(err)
 	}
 	return attached
+}
+
+// keep does one round of the keeper, to its end.
+func (l *line) keep() {
+	l.t.Helper()
+	var under sync.WaitGroup
+	l.keeper.round(l.t.Context(), &under)
+	under.Wait()
 }
 
 // webhooks lists what is attached.

@@ -124,11 +124,11 @@ func (r *Receiver) Receive(ctx context.Context, endpoint, signature string, body
 	if err := r.admit(ctx); err != nil {
 		return Receipt{}, err
 	}
-	receipt, err := r.ingest(ctx, pool.ID, event, body)
-	if err == nil && r.Observe != nil {
-		r.Observe(pool, receipt)
+	receipts, err := r.ingest(ctx, pool, []store.NewEvent{r.newEvent(pool.ID, event, body)})
+	if err != nil {
+		return Receipt{}, err
 	}
-	return receipt, err
+	return receipts[0], nil
 }
 
 // admit keeps the door closed above the marks, so that a flood is held at Stripe and not on our disk.
@@ -143,25 +143,39 @@ func (r *Receiver) admit(ctx context.Context) error {
 	return nil
 }
 
-func (r *Receiver) ingest(ctx context.Context, endpoint string, event envelope, body []byte) (Receipt, error) {
+// newEvent is an event as Stripe sent it.
+func (r *Receiver) newEvent(endpoint string, event envelope, body []byte) store.NewEvent {
 	created := event.Created
 	if created.IsZero() {
 		created = r.Now()
 	}
+	return store.NewEvent{
+		Endpoint: endpoint, ID: event.ID, Type: event.Type, Body: body, Account: event.Account, Livemode: event.Livemode,
+		APIVersion: event.APIVersion, Created: created, Source: store.SourceWebhook,
+	}
+}
+
+// ingest stores events of one endpoint with their deliveries, all or none, and hands on what can be attempted at once.
+func (r *Receiver) ingest(ctx context.Context, pool store.Endpoint, events []store.NewEvent) ([]Receipt, error) {
 	// A sender that hangs up half-way must not leave claimed work behind that nobody was given.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	stored, err := r.Store.Ingest(ctx, []store.NewEvent{{
-		Endpoint: endpoint, ID: event.ID, Type: event.Type, Body: body, Account: event.Account, Livemode: event.Livemode,
-		APIVersion: event.APIVersion, Created: created, Source: store.SourceWebhook,
-	}}, r.Dispatcher.Lease())
+	stored, err := r.Store.Ingest(ctx, events, r.Dispatcher.Lease())
 	if err != nil {
-		return Receipt{}, busy(fmt.Errorf("storing the event: %w", err))
+		return nil, busy(fmt.Errorf("storing the event: %w", err))
 	}
-	r.Dispatcher.Take(ctx, stored[0].Work)
-	r.Log.Debug().Str("endpoint", endpoint).Str("event", event.ID).Str("type", event.Type).Bool("new", stored[0].New).
-		Int("deliveries", stored[0].Deliveries).Msg("received an event")
-	return Receipt{Event: event.ID, Type: event.Type, New: stored[0].New, Deliveries: stored[0].Deliveries}, nil
+	receipts := make([]Receipt, len(stored))
+	for i, s := range stored {
+		e := &events[i]
+		r.Dispatcher.Take(ctx, s.Work)
+		r.Log.Debug().Str("endpoint", pool.ID).Str("event", e.ID).Str("type", e.Type).Str("source", string(e.Source)).
+			Bool("new", s.New).Int("deliveries", s.Deliveries).Msg("received an event")
+		receipts[i] = Receipt{Event: e.ID, Type: e.Type, New: s.New, Deliveries: s.Deliveries}
+		if r.Observe != nil {
+			r.Observe(pool, receipts[i])
+		}
+	}
+	return receipts, nil
 }
 
 // busy makes a BusyError of a store that is away or too slow.

@@ -56,6 +56,7 @@ type Service struct {
 
 	store     ServiceStore
 	registrar *registrar
+	health    *healths
 	secrets   Sealer
 	deliverer *Deliverer
 	now       func() time.Time
@@ -77,6 +78,7 @@ func NewService(cfg ServiceConfig) *Service {
 		registrar: &registrar{
 			store: cfg.Store, stripe: cfg.Stripe, secrets: cfg.Secrets, publicURL: cfg.PublicURL, now: cfg.Now, log: cfg.Log,
 		},
+		health:  &healths{all: map[string]*kept{}},
 		secrets: cfg.Secrets, deliverer: cfg.Deliverer, now: cfg.Now, log: cfg.Log,
 		ctx: ctx, stop: stop, jobs: map[string]*Job{},
 	}
@@ -161,7 +163,7 @@ func (s *Service) widen(ctx context.Context, conn *store.Connection, p pool, typ
 	settled, err := s.registrar.settle(ctx, conn, endpoint, union(wanted, types))
 	if err != nil {
 		// If the pool was new, this leaves nothing of it.
-		s.registrar.forget(context.WithoutCancel(ctx), endpoint)
+		s.registrar.abandon(context.WithoutCancel(ctx), endpoint, err)
 	}
 	return settled, err
 }

@@ -425,6 +425,7 @@ func TestPatchRefused(t *testing.T) {
 	if w, err := l.service.Webhook(t.Context(), workspace, one.Webhook.ID); err != nil || !cmp.Equal(one.Webhook, w) {
 		t.Errorf("the webhook changed: %s (%v)", cmp.Diff(one.Webhook, w), err)
 	}
+	l.keep()
 	if got := len(l.endpoints()); got != 1 {
 		t.Errorf("%d endpoints stored, want 1", got)
 	}

@@ -1,0 +1,297 @@
+package webhooks
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"stripe-connector/internal/store"
+	"stripe-connector/internal/stripetest"
+)
+
+// emit makes n events and returns their ids.
+func (l *line) emit(account *stripetest.Account, typ string, n int) []string {
+	l.t.Helper()
+	ids := make([]string, n)
+	for i := range ids {
+		var err error
+		if ids[i], err = account.Emit(typ, fmt.Sprintf(`{"id":"cus_%d","object":"customer"}`, i)); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	return ids
+}
+
+// TestCatchUp: while Stripe delivers nothing, 2,500 events happen. Each arrives once at each webhook that wants it.
+func TestCatchUp(t *testing.T) {
+	t.Parallel()
+	const missed = 2500
+	l := newLine(t, lineOptions{})
+	conn := l.connection(stripetest.Key)
+	one, two, other := newSubscriber(t), newSubscriber(t), newSubscriber(t)
+	first := l.attach(Attachment{Connection: conn, Group: "customer", URL: one.URL})
+	l.attach(Attachment{Connection: conn, Group: "customer", Events: []string{"customer.created"}, URL: two.URL})
+	l.attach(Attachment{Connection: conn, Group: "charge", URL: other.URL})
+	account := l.stripe.Account(stripetest.Key)
+	live := l.emit(account, "customer.created", 3)
+	one.wait(t, 3)
+	two.wait(t, 3)
+
+	l.stripe.SetDelivery(false)
+	ids := append(live, l.emit(account, "customer.created", missed)...)
+	l.emit(account, "payout.paid", 50) // nobody wants these
+	slices.Sort(ids)
+	l.keep()
+	one.wait(t, missed)
+	two.wait(t, missed)
+	if diff := cmp.Diff(ids, one.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(ids, two.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
+	}
+	if got := other.ids(); len(got) > 0 {
+		t.Errorf("the other subscriber got %d events", len(got))
+	}
+	n, err := l.store.CountEvents(t.Context(), workspace, store.EventFilter{Endpoint: first.Endpoint.ID}, 10_000)
+	if err != nil || n != missed+3 {
+		t.Errorf("%d events stored, want %d (%v)", n, missed+3, err)
+	}
+	health := l.service.Health(first.Endpoint.ID)
+	if health.Caught.IsZero() || health.CatchUp != nil || health.Problem != "" || health.Lag(health.Caught.Add(time.Minute)) != time.Minute {
+		t.Errorf("health = %+v", health)
+	}
+
+	// In the order of their creation, as far as eight at once allow.
+	order := map[string]int{}
+	for i, id := range account.IDs("event") {
+		order[id] = i
+	}
+	newest := 0
+	for _, r := range one.got {
+		at := order[r.header.Get("Webhook-Id")]
+		if newest-at > 200 {
+			t.Fatalf("an event came %d places after a newer one", newest-at)
+		}
+		newest = max(newest, at)
+	}
+	sources := map[store.Source]int{}
+	page := store.Page{}
+	for {
+		list, err := l.store.Events(t.Context(), workspace, store.EventFilter{}, page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list.Data {
+			sources[e.Source]++
+		}
+		if page.Cursor = list.Next; list.Next == "" {
+			break
+		}
+	}
+	if diff := cmp.Diff(map[store.Source]int{store.SourceWebhook: 3, store.SourceCatchUp: missed}, sources); diff != "" {
+		t.Errorf("sources differ (-want +got):\n%s", diff)
+	}
+
+	// What arrives late after all is known.
+	l.stripe.SetDelivery(true)
+	l.stripe.SendHeld()
+	if err := l.stripe.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.keep()
+	if got := len(one.ids()); got != len(ids) {
+		t.Errorf("%d deliveries, want %d", got, len(ids))
+	}
+}
+
+// TestCatchUpAfterHealing: what happened while the endpoint was gone arrives within the round that heals it.
+func TestCatchUpAfterHealing(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{})
+	s := newSubscriber(t)
+	w := l.attach(Attachment{Connection: l.connection(stripetest.Key), Group: "customer", URL: s.URL})
+	account := l.stripe.Account(stripetest.Key)
+	account.Remove(w.Endpoint.StripeID)
+	missed := l.emit(account, "customer.updated", 5)
+	l.keep()
+	s.wait(t, 5)
+	live := l.emit(account, "customer.updated", 1)
+	s.wait(t, 1)
+	want := append(missed, live...)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, s.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
+	}
+	l.agrees(stripetest.Key)
+}
+
+func TestCatchUpManyTypes(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{})
+	s := newSubscriber(t)
+	types, _ := eventTypes("customer")
+	if len(types) <= maxListTypes {
+		t.Fatalf("the group has %d types only", len(types))
+	}
+	l.attach(Attachment{Connection: l.connection(stripetest.Key), Group: "customer", URL: s.URL})
+	l.stripe.SetDelivery(false)
+	var want []string
+	for _, typ := range types {
+		want = append(want, l.emit(l.stripe.Account(stripetest.Key), typ, 2)...)
+	}
+	slices.Sort(want)
+	l.stripe.ResetCalls()
+	l.keep()
+	s.wait(t, len(want))
+	if diff := cmp.Diff(want, s.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
+	}
+	for _, c := range l.stripe.Calls() {
+		n := 0
+		for key := range c.Form {
+			if strings.HasPrefix(key, "types") {
+				n += len(c.Form[key])
+			}
+		}
+		if c.Path == "/v1/events" && (n == 0 || n > maxListTypes) {
+			t.Errorf("a call asked for %d types", n)
+		}
+	}
+}
+
+func TestCatchUpConnect(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{})
+	s := newSubscriber(t)
+	l.attach(Attachment{Connection: l.connection(stripetest.Key), Group: "customer", Connect: true, URL: s.URL})
+	connected := l.stripe.Account(stripetest.Key).Connect("acct_connected")
+	want := l.emit(connected, "customer.created", 1) // which names the account
+	s.wait(t, 1)
+	l.stripe.SetDelivery(false)
+	want = append(want, l.emit(connected, "customer.created", 4)...)
+	l.emit(l.stripe.Account(stripetest.Key), "customer.created", 1) // of the platform itself: not for a Connect endpoint
+	l.keep()
+	s.wait(t, 4)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, s.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
+	}
+	for _, r := range s.got {
+		if got := r.header.Get("Stripe-Account"); got != "acct_connected" {
+			t.Errorf("Stripe-Account = %q", got)
+		}
+	}
+}
+
+// TestCatchUpGoesOn: a run that fails half-way is taken up where it stopped.
+func TestCatchUpGoesOn(t *testing.T) {
+	t.Parallel()
+	store := &away{}
+	l := newLine(t, lineOptions{wrap: func(s ReceiverStore) ReceiverStore { store.ReceiverStore = s; return store }})
+	s := newSubscriber(t)
+	w := l.attach(Attachment{Connection: l.connection(stripetest.Key), Group: "customer", URL: s.URL})
+	l.stripe.SetDelivery(false)
+	ids := l.emit(l.stripe.Account(stripetest.Key), "customer.created", 10)
+	store.left = 1
+	l.keep()
+	health := l.service.Health(w.Endpoint.ID)
+	if health.CatchFault != problemOfTheStore || !health.Caught.IsZero() || len(s.ids()) > 0 {
+		t.Errorf("health = %+v after a failure", health)
+	}
+	now := time.Now().Add(time.Hour)
+	l.service.now = func() time.Time { return now }
+	l.keep()
+	s.wait(t, len(ids))
+	if health = l.service.Health(w.Endpoint.ID); health.CatchFault != "" || !health.Caught.Equal(now) {
+		t.Errorf("health = %+v after the second try", health)
+	}
+}
+
+// TestCatchUpDoesNotReviveThePruned: the newest event of a quiet account is listed again and again, also when it has been
+// forgotten here.
+func TestCatchUpDoesNotReviveThePruned(t *testing.T) {
+	t.Parallel()
+	c := &catcher{began: time.Now(), retention: time.Hour}
+	e := store.Endpoint{Caught: time.Now().Add(-2 * time.Hour)}
+	tests := []struct {
+		name    string
+		created time.Time
+		want    bool
+	}{
+		{"the newest that was seen", e.Caught, true},
+		{"one before it", e.Caught.Add(-time.Minute), true},
+		{"one after it", e.Caught.Add(time.Second), false},
+	}
+	for _, tt := range tests {
+		if got := c.pruned(e, tt.created); got != tt.want {
+			t.Errorf("%s: pruned = %t, want %t", tt.name, got, tt.want)
+		}
+	}
+	e.Caught = time.Now()
+	if c.pruned(e, e.Caught.Add(-overlap)) {
+		t.Error("an event of the overlap counts as pruned, so a late one would be missed")
+	}
+}
+
+// TestWalkHoldsLittle: the bodies of a long list are not all held at once, and every event still comes, oldest first.
+func TestWalkHoldsLittle(t *testing.T) {
+	t.Parallel()
+	const n, size = 350, 1 << 20
+	start := time.Unix(1_700_000_000, 0)
+	grown, calls := 0, 0
+	body := make([]byte, size)
+	w := &walk{list: func(_ context.Context, after string) ([]listed, bool, error) {
+		calls++
+		newest := n + grown // events are numbered, the newest is the highest
+		grown += 7
+		if after != "" {
+			if _, err := fmt.Sscanf(after, "evt_%d", &newest); err != nil {
+				return nil, false, err
+			}
+			newest--
+		}
+		var page []listed
+		for i := newest; i > 0 && len(page) < 10; i-- {
+			page = append(page, listed{envelope{ID: fmt.Sprintf("evt_%d", i), Created: start.Add(time.Duration(i) * time.Second)}, body})
+		}
+		return page, newest > 10, nil
+	}}
+	if err := w.descend(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	held := 0
+	for _, p := range w.pages {
+		held += len(p.events)
+	}
+	if held*size > maxHeld+20*size {
+		t.Errorf("%d MiB are held", held)
+	}
+	want := 1
+	for {
+		batch, err := ascend(t.Context(), []*walk{w}, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(batch) == 0 {
+			break
+		}
+		for _, e := range batch {
+			if e.ID != fmt.Sprintf("evt_%d", want) {
+				t.Fatalf("got %s, want event %d", e.ID, want)
+			}
+			want++
+		}
+	}
+	if want != n+1 {
+		t.Errorf("%d events came, want %d", want-1, n)
+	}
+	if calls > 2*n/10 {
+		t.Errorf("%d calls for %d pages", calls, n/10)
+	}
+}

@@ -1,0 +1,130 @@
+package webhooks
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"stripe-connector/internal/store"
+)
+
+const (
+	// keepers is how many endpoints are kept at once.
+	keepers = 16
+
+	// lockWait is how long to wait for a catch-up of another replica before leaving the endpoint to it.
+	lockWait = time.Second
+)
+
+// KeeperConfig is what a Keeper works with. All fields are needed.
+type KeeperConfig struct {
+	Service  *Service
+	Receiver *Receiver     // takes in what was missed
+	Interval time.Duration // between two looks at an endpoint
+
+	// Retention is how long the store keeps events. What is older is not taken in again.
+	Retention time.Duration
+}
+
+// A Keeper sees to it that nothing is missed: at its start and at every interval it reconciles each endpoint with Stripe and
+// then takes in the events that did not arrive. One endpoint that takes long, or a Stripe account that fails, holds up no
+// other.
+type Keeper struct {
+	KeeperConfig
+
+	slots chan struct{}
+}
+
+// NewKeeper makes a Keeper that does nothing until Run.
+func NewKeeper(cfg KeeperConfig) *Keeper {
+	return &Keeper{KeeperConfig: cfg, slots: make(chan struct{}, keepers)}
+}
+
+// Run keeps all endpoints until the context is done, and returns when nothing is under way any more.
+func (k *Keeper) Run(ctx context.Context) {
+	var under sync.WaitGroup
+	defer under.Wait()
+	tick := time.NewTicker(k.Interval)
+	defer tick.Stop()
+	for {
+		k.round(ctx, &under)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// round takes up every endpoint that is not being kept already.
+func (k *Keeper) round(ctx context.Context, under *sync.WaitGroup) {
+	s := k.Service
+	endpoints, err := s.store.AllEndpoints(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.log.Error().Err(err).Msg("listing endpoints to keep; trying again later")
+		}
+		return
+	}
+	s.health.retain(endpoints)
+	for _, e := range endpoints {
+		if !s.health.begin(e.ID) {
+			continue
+		}
+		under.Go(func() {
+			defer s.health.end(e.ID)
+			select {
+			case k.slots <- struct{}{}:
+				defer func() { <-k.slots }()
+				k.keep(ctx, e)
+			case <-ctx.Done():
+			}
+		})
+	}
+}
+
+// keep reconciles one endpoint and catches up with what it missed, unless a failure before has put it off.
+func (k *Keeper) keep(ctx context.Context, e store.Endpoint) {
+	s := k.Service
+	conn, err := s.store.Connection(ctx, e.Workspace, e.Connection)
+	if err == nil {
+		if !s.health.due(e.ID, &conn, s.now()) {
+			return
+		}
+		_, err = s.reconcile(ctx, &conn, e)
+	}
+	if err == nil {
+		err = k.catchUp(ctx, &conn, e)
+	}
+	if err != nil && ctx.Err() == nil {
+		s.log.Warn().Err(err).Str("endpoint", e.ID).Time("next_try", s.Health(e.ID).NextTry).Msg("keeping an endpoint")
+	}
+}
+
+// catchUp takes in what an endpoint missed. If another replica is at it, nothing is done.
+func (k *Keeper) catchUp(ctx context.Context, conn *store.Connection, e store.Endpoint) error {
+	s := k.Service
+	short, cancel := context.WithTimeout(ctx, lockWait)
+	release, err := s.store.Lock(short, "catchup/"+e.ID)
+	cancel()
+	if err != nil {
+		if short.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("locking a catch-up: %w", err)
+	}
+	defer release()
+	began := s.now()
+	c := &catcher{
+		registrar: s.registrar, receiver: k.Receiver, events: s.store, conn: conn, began: began,
+		retention: k.Retention,
+		progress:  func(change func(*CatchUp)) { s.health.progress(e.ID, change) },
+	}
+	err = c.run(ctx, e)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	s.health.caughtUp(e.ID, conn, began, s.now(), err)
+	return err
+}
