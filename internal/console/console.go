@@ -33,13 +33,12 @@ import (
 
 // Config is what a console works with. All fields are needed but PublicURL.
 type Config struct {
-	API       http.Handler // of the whole service
+	API       http.Handler // of the whole service; its log should be quiet, since one page asks it many things
 	Tokens    Authenticator
 	Jobs      Jobs
 	Catalogue *spec.Catalogue
 	Activity  *Activity
 	PublicURL string // where people reach the API, for calls that they copy; empty: where they reach the console
-	MaxLimit  int    // ceiling of a search's limit
 	Now       func() time.Time
 	Log       zerolog.Logger
 }
@@ -149,11 +148,19 @@ const bodyMax = 1 << 20
 // serve wraps a page: who may see it, whether a change was meant, how it fails.
 func (c *console) serve(at route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{console: c, w: w, r: r}
+		start := c.Now()
+		seen := &statusWriter{ResponseWriter: w}
+		v := &visit{console: c, w: seen, r: r}
 		r.Body = http.MaxBytesReader(w, r.Body, bodyMax)
 		if err := v.answer(at); err != nil {
 			v.fail(err)
 		}
+		level := zerolog.DebugLevel // pages that are alive ask every few seconds
+		if r.Method != http.MethodGet {
+			level = zerolog.InfoLevel
+		}
+		c.Log.WithLevel(level).Str("page", at.pattern).Str("workspace", v.caller.Workspace).Str("token", v.caller.TokenID).
+			Int("status", seen.status).Dur("duration", c.Now().Sub(start)).Msg("console")
 	})
 }
 

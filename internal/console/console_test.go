@@ -115,7 +115,7 @@ func newService(t *testing.T) *service {
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
 	pages := New(Config{
-		API: api, Tokens: s.tokens, Jobs: hooks, Catalogue: catalogue, Activity: activity, MaxLimit: 1000, Now: time.Now, Log: log,
+		API: api, Tokens: s.tokens, Jobs: hooks, Catalogue: catalogue, Activity: activity, Now: time.Now, Log: log,
 	})
 	mux.Handle("/console", pages)
 	mux.Handle("/console/", pages)
@@ -349,7 +349,7 @@ func TestEveryModuleOpens(t *testing.T) {
 			b.get("/console/modules/" + m.Key).want(http.StatusSeeOther)
 			continue
 		}
-		b.get("/console/modules/"+m.Key).want(http.StatusOK).has("/v1/modules/"+m.Key).lacks("ZgotmplZ")
+		b.get("/console/modules/" + m.Key).want(http.StatusOK).has("/v1/modules/" + m.Key).lacks("ZgotmplZ")
 		page := b.post("/console/modules/"+m.Key, url.Values{}, "HX-Request", "true").want(http.StatusOK)
 		page.has(`id="module"`, "attention", "<a href=\"#in-connection\">", "is required").lacks("<!doctype")
 		for _, in := range m.Inputs() {
@@ -460,7 +460,7 @@ func TestChangesAreMeant(t *testing.T) {
 	b := s.signedIn(adminToken)
 	b.post("/console/webhooks/"+hook+"/pause", nil, "Sec-Fetch-Site", "cross-site").want(http.StatusForbidden)
 	b.post("/console/webhooks/"+hook+"/pause", nil, "Origin", "https://evil.example").want(http.StatusForbidden)
-	b.get("/console/webhooks/"+hook).has("active")
+	b.get("/console/webhooks/" + hook).has("active")
 	b.send(http.MethodPost, "/console/webhooks/"+hook+"/pause", url.Values{}, "X-CSRF-Token", b.csrf).want(http.StatusSeeOther)
 	b.get("/console/webhooks/" + hook).has("paused")
 }
@@ -517,7 +517,7 @@ func TestForeignIDs(t *testing.T) {
 	b.post("/console/webhooks/"+hook+"/replay", url.Values{"from": {"2020-01-01T00:00"}}).want(http.StatusNotFound)
 	b.post("/console/modules/create-customer", url.Values{"in.connection": {s.conn}}).want(http.StatusOK).has(">404<")
 	b.post("/console/webhooks/"+hook+"/detach", nil).want(http.StatusSeeOther) // as the API: it is gone, or never was
-	mine.get("/console/webhooks/"+hook).want(http.StatusOK).has("active")
+	mine.get("/console/webhooks/" + hook).want(http.StatusOK).has("active")
 	for _, path := range []string{"/console/", "/console/connections", "/console/webhooks", "/console/events", "/console/deliveries"} {
 		b.get(path).want(http.StatusOK).lacks(s.conn, hook, event, delivery, "Orders", "Alpha")
 	}
@@ -737,7 +737,7 @@ func TestFilters(t *testing.T) {
 	if got := b.get("/console/events?object=" + ann).want(http.StatusSeeOther).header.Get("Location"); got != "/console/events/"+ann {
 		t.Errorf("an event id leads to %s", got)
 	}
-	b.get("/console/deliveries?webhook="+hook+"&event="+ann).want(http.StatusOK).has(ann).lacks(ben + "<")
+	b.get("/console/deliveries?webhook=" + hook + "&event=" + ann).want(http.StatusOK).has(ann).lacks(ben + "<")
 	b.get("/console/deliveries?state=dead").want(http.StatusOK).lacks(ann)
 	b.await("/console/deliveries?state=delivered", ben)
 	b.await("/console/overview", "2 delivered")
