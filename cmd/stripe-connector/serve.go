@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	"stripe-connector/internal/config"
 	"stripe-connector/internal/connection"
+	"stripe-connector/internal/console"
 	"stripe-connector/internal/httpapi"
 	"stripe-connector/internal/store"
 	"stripe-connector/internal/store/postgres"
@@ -72,10 +74,12 @@ func serve(ctx context.Context, in invocation) (err error) {
 		// The one moment at which it can be seen. It goes to the terminal and not to the log.
 		fmt.Fprintf(in.stdout, "The first admin token, shown this once: %s\n", first)
 	}
+	activity := console.NewActivity(time.Now)
 	deliverer := webhooks.NewDeliverer(cfg.DeliveryTimeout, cfg.AllowPrivateTargets, time.Now)
 	defer deliverer.Close()
 	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
-		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Grace: drainDeliveries, Now: time.Now, Log: log,
+		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Grace: drainDeliveries,
+		Observe: activity.Attempted, Now: time.Now, Log: log,
 	})
 	hooks := webhooks.NewService(webhooks.ServiceConfig{
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
@@ -83,10 +87,12 @@ func serve(ctx context.Context, in invocation) (err error) {
 	defer hooks.Close()
 
 	var stopping atomic.Bool
-	handler := httpapi.New(httpapi.Config{
+	api := httpapi.Config{
 		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: tokens,
 		Webhooks: hooks,
-		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log}),
+		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{
+			Store: db, Secrets: ring, Dispatcher: dispatcher, Observe: activity.Received, Now: time.Now, Log: log,
+		}),
 		Ready: func(ctx context.Context) error {
 			if stopping.Load() {
 				return errors.New("shutting down")
@@ -94,7 +100,14 @@ func serve(ctx context.Context, in invocation) (err error) {
 			return db.Ping(ctx)
 		},
 		MaxLimit: cfg.MaxLimit, Log: log, Now: time.Now,
+	}
+	quiet := api
+	quiet.Log = log.Level(max(cfg.LogLevel, zerolog.WarnLevel)) // of what pages ask; the console logs what people do
+	pages := console.New(console.Config{
+		API: activity.Calls(httpapi.New(quiet), tokens), Tokens: tokens, Jobs: hooks, Catalogue: catalogue, Activity: activity,
+		PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
 	})
+	handler := beside(pages, activity.Calls(httpapi.New(api), tokens))
 
 	// What runs beside the requests ends after them, since they may still need it.
 	jobs, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -106,6 +119,17 @@ func serve(ctx context.Context, in invocation) (err error) {
 	run(func(ctx context.Context) { prune(ctx, db, cfg.Retention, log) })
 
 	return listen(ctx, cfg, handler, log, func() { stopping.Store(true) })
+}
+
+// beside puts the console's pages beside the API.
+func beside(pages, api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/console" || strings.HasPrefix(r.URL.Path, "/console/") {
+			pages.ServeHTTP(w, r)
+			return
+		}
+		api.ServeHTTP(w, r)
+	})
 }
 
 // openStore opens what CONNECTOR_DATABASE_URL names, and the keys that seal what is in it.
