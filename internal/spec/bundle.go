@@ -16,8 +16,7 @@ type Bundle struct {
 	form   *form
 	zone   *time.Location
 	vals   []value
-	nodes  []node    // as written, by field
-	seen   []bool    // the field's key was there, even if empty
+	nodes  []*node   // as written, by field; nil: the field's key was not there
 	wrong  [][]Fault // by field
 	beyond []Fault   // keys that no field has
 	extras []extra   // values of open objects
@@ -34,7 +33,7 @@ func newBundle(f *form, zone *time.Location) *Bundle {
 	n := len(f.fields)
 	return &Bundle{
 		form: f, zone: zone,
-		vals: make([]value, n), nodes: make([]node, n), seen: make([]bool, n), wrong: make([][]Fault, n),
+		vals: make([]value, n), nodes: make([]*node, n),
 	}
 }
 
@@ -48,16 +47,16 @@ func (b *Bundle) takeBelow(at *key, prefix string, object node) {
 		}
 		below, opened, rest := at.find(name)
 		full := prefix + name
-		n := object.list[i]
+		n := &object.list[i]
 		switch {
 		case below == nil && opened != nil:
-			b.open(opened, rest, full, n)
+			b.open(opened, rest, full, *n)
 		case below == nil:
 			b.unknown(full)
 		case below.field != nil:
 			b.put(below.field, n)
 		case n.kind == isObject:
-			b.takeBelow(below, full+".", n)
+			b.takeBelow(below, full+".", *n)
 		case n.kind == isNull || n.kind == isString && n.text == "" || n.kind == isArray && len(n.list) == 0:
 			// An unfilled object.
 		default:
@@ -66,12 +65,12 @@ func (b *Bundle) takeBelow(at *key, prefix string, object node) {
 	}
 }
 
-func (b *Bundle) put(f *field, n node) {
-	if b.seen[f.index] {
+func (b *Bundle) put(f *field, n *node) {
+	if b.nodes[f.index] != nil {
 		b.fault(f, CodeDuplicate, "is given twice")
 		return
 	}
-	b.seen[f.index], b.nodes[f.index] = true, n
+	b.nodes[f.index] = n
 }
 
 func (b *Bundle) unknown(name string) {
@@ -85,7 +84,7 @@ func (b *Bundle) unknown(name string) {
 // blank says that no field was given anything.
 func (b *Bundle) blank() bool {
 	for i, f := range b.form.fields {
-		if b.seen[i] && f.emptiness(b.nodes[i], false) != absent {
+		if b.nodes[i] != nil && f.emptiness(*b.nodes[i], false) != absent {
 			return false
 		}
 	}
@@ -95,10 +94,10 @@ func (b *Bundle) blank() bool {
 // judge reads every field and finds every fault.
 func (b *Bundle) judge() {
 	for i, f := range b.form.fields {
-		if !b.seen[i] {
+		if b.nodes[i] == nil {
 			continue
 		}
-		v, wrong := f.read(b.nodes[i], b)
+		v, wrong := f.read(*b.nodes[i], b)
 		b.vals[i] = v
 		if f.refused != "" && v.state != absent {
 			b.vals[i] = value{state: faulty}
@@ -248,6 +247,9 @@ func inferFromVisible(b *Bundle, control *field) string {
 func (b *Bundle) fault(f *field, code, message string) { b.faultAt(f, "", code, message) }
 
 func (b *Bundle) faultAt(f *field, below, code, message string) {
+	if b.wrong == nil {
+		b.wrong = make([][]Fault, len(b.form.fields))
+	}
 	b.wrong[f.index] = append(b.wrong[f.index], Fault{Field: f.Name + below, Label: f.Label, Code: code, Message: message})
 }
 
@@ -271,7 +273,13 @@ func (b *Bundle) get(name string) value {
 }
 
 // written is the text of a field before it was read.
-func (b *Bundle) written(name string) string { return b.nodes[b.form.byName[name].index].text }
+func (b *Bundle) written(name string) string {
+	n := b.nodes[b.form.byName[name].index]
+	if n == nil {
+		return ""
+	}
+	return n.text
+}
 
 // Has says that the field holds a value.
 func (b *Bundle) Has(name string) bool { return b.get(name).state == given }
@@ -303,7 +311,7 @@ func (b *Bundle) JSON(name string) json.RawMessage {
 	if v.state != given {
 		return nil
 	}
-	return json.RawMessage(v.json.raw)
+	return json.RawMessage(v.text)
 }
 
 // The inputs that every module takes beside its own.

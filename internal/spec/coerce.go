@@ -15,7 +15,7 @@ type Pair struct{ Key, Value string }
 // A value is what a field was given, once read.
 type value struct {
 	state  state
-	text   string // texts, ids, selects
+	text   string // texts, ids, selects, JSON
 	number int64  // integers, dates (Unix seconds)
 	truth  bool   // booleans
 	day    bool   // a date without a time
@@ -23,7 +23,6 @@ type value struct {
 	list   []string // multiselects, lists of texts
 	pairs  []Pair   // metadata
 	rows   []*Bundle
-	json   node
 }
 
 type state uint8
@@ -74,7 +73,7 @@ func (f *field) read(n node, b *Bundle) (v value, wrong []trouble) {
 	case KindRows, KindFilter:
 		v.rows, wrong = f.readRows(n, b)
 	case KindAny:
-		v.json = n
+		v.text = n.raw
 	default:
 		v.text, wrong = f.readText(n)
 	}

@@ -303,7 +303,7 @@ func (m *Module) Decode(body []byte, maxLimit int) (*Bundle, error) {
 	}
 	b := newBundle(m.form, time.UTC)
 	b.take(n)
-	if name := b.nodes[m.form.byName[fieldTimezone].index].text; name != "" {
+	if name := b.written(fieldTimezone); name != "" {
 		if z, err := zone(strings.TrimSpace(name)); err == nil {
 			b.zone = z
 		}
