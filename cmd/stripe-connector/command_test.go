@@ -203,6 +203,48 @@ func TestHealthcheck(t *testing.T) {
 	}
 }
 
+// Whatever keeps the service from starting is said in one line that names it.
+func TestCannotStart(t *testing.T) {
+	t.Parallel()
+	stripe := stripetest.New(t)
+	running := newProgram(t, stripe)
+	running.start()
+	address := strings.TrimPrefix(running.url, "http://")
+	tests := []struct {
+		name    string
+		prepare func(t *testing.T, p *program)
+		words   string
+	}{
+		{"the address is taken", func(_ *testing.T, p *program) { p.set("LISTEN=" + address) }, address},
+		{"the database is none", func(t *testing.T, p *program) {
+			t.Helper()
+			must(t, os.WriteFile(p.database(), []byte(strings.Repeat("no database ", 1000)), 0o600))
+			p.set("SECRET_KEYS=one:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+		}, "connector.db"},
+		{"the database is a folder", func(t *testing.T, p *program) {
+			t.Helper()
+			must(t, os.Mkdir(p.database(), 0o700))
+			p.set("SECRET_KEYS=one:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+		}, "connector.db"},
+		{"the folder is a file", func(t *testing.T, p *program) {
+			t.Helper()
+			must(t, os.WriteFile(filepath.Join(p.dir, "file"), nil, 0o600))
+			p.set("DATABASE_URL=sqlite:" + filepath.Join(p.dir, "file", "connector.db"))
+		}, "file"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := newProgram(t, stripe)
+			tt.prepare(t, p)
+			got := p.run("serve")
+			if got.code != 1 || got.stdout != "" || !strings.Contains(got.stderr, tt.words) || strings.Contains(got.stderr, "goroutine") {
+				t.Errorf("%+v, want code 1 and a message with %q", got, tt.words)
+			}
+		})
+	}
+}
+
 func TestSecondProcessOnTheSameData(t *testing.T) {
 	t.Parallel()
 	p := newProgram(t, stripetest.New(t))

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"stripe-connector/internal/stripetest"
+)
+
+// No secret can be read in the files of a killed process or in anything that it logged, at any level.
+func TestSecretsStaySealed(t *testing.T) {
+	t.Parallel()
+	const key = "sk_test_alpha_never_to_be_seen"
+	b := &bench{stripe: stripetest.New(t)}
+	b.program = newProgram(t, b.stripe, "LOG_LEVEL=trace", "RETRY_SCHEDULE=1ms", "SECRET_KEYS=k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+	s := b.start()
+	b.conn = b.connect(key)
+	b.call(http.MethodPatch, "/v1/connections/"+b.conn, object{"key": key + "2"}).want(http.StatusOK)
+	target := newSubscriber(t, failing(1, http.StatusInternalServerError))
+	w := b.attach(b.conn, target.url+"?token=of-the-subscriber", "payment_intent.payment_failed")
+	from := b.sender(b.stripe, key, w)
+	from.accept(t, event("evt_1", "payment_intent.payment_failed"))
+	b.settled(w.ID, "evt_1", "delivered")
+	down := b.attach(b.conn, "http://"+freeAddress(t)+"/?token=of-the-subscriber", "payment_intent.payment_failed")
+	from.accept(t, event("evt_2", "payment_intent.payment_failed"))
+	b.settled(down.ID, "evt_2", "dead")
+	var rotated struct {
+		SigningSecret string `json:"signing_secret"`
+	}
+	b.call(http.MethodPost, "/v1/webhooks/"+w.ID+"/rotate-secret", nil).want(http.StatusOK).into(&rotated)
+	// Refusals of Stripe's.
+	b.stripe.Fault(stripetest.CardDeclined().On(http.MethodPost, "/v1/payment_intents"))
+	b.call(http.MethodPost, "/v1/modules/create-payment-intent", object{
+		"connection": b.conn, "amount": 100, "currency": "eur",
+	}).want(http.StatusPaymentRequired)
+	b.call(http.MethodPost, "/v1/connections", object{"key": "sk_test_revoked"}).want(http.StatusUnprocessableEntity)
+	s.kill()
+
+	secrets := map[string]string{
+		"Stripe API key": key, "refused Stripe API key": "sk_test_revoked", "Stripe's signing secret": from.secret, "API token": adminToken,
+		"signing secret": w.SigningSecret, "rotated signing secret": rotated.SigningSecret, "sealing key": "MDEyMzQ1Njc4OTAx",
+	}
+	look := func(where string, content []byte) {
+		t.Helper()
+		for name, secret := range secrets {
+			for _, form := range []string{secret, secret[len(secret)/2:]} { // and no half of it, for the head may be a prefix
+				if bytes.Contains(content, []byte(form)) {
+					t.Errorf("%s shows the %s", where, name)
+				}
+			}
+		}
+	}
+	look("the log", []byte(s.log.String()))
+	if bytes.Contains([]byte(s.log.String()), []byte("of-the-subscriber")) {
+		t.Error("the log shows a subscriber's URL")
+	}
+	files := 0
+	must(t, filepath.WalkDir(b.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files++
+		content, err := os.ReadFile(path)
+		look(filepath.Base(path), content)
+		return err
+	}))
+	if files < 2 {
+		t.Errorf("there were only %d files to look at", files)
+	}
+}
