@@ -177,12 +177,15 @@ func lookupPaths(lookups []*spec.Lookup) object {
 		paths = append(paths, member{"/v1/lookups/" + l.Key, object{{"get", operation{
 			id: camel("lookup_" + l.Key), tag: tagForms, summary: l.Label + " to choose from", help: "Choices for fields of modules, named as people know them.",
 			role: "run", parameters: parameters, errors: pages, asksStripe: true,
-			answers: object{{"200", answer("The choices.", closed("",
-				prop("options", "", listOf(closed("", prop("value", "", text), prop("label", "", text)))), prop("next_cursor", "Null: nothing is left.", orNull(text))))}},
+			answers: choices,
 		}.build()}}})
 	}
 	return paths
 }
+
+// choices is what every lookup answers.
+var choices = object{{"200", answer("The choices.", closed("",
+	prop("options", "", listOf(closed("", prop("value", "", text), prop("label", "", text)))), prop("next_cursor", "Null: nothing is left.", orNull(text))))}}
 
 // platformPaths are the routes beside the modules and their lookups.
 func platformPaths() object {
@@ -223,6 +226,10 @@ func platformPaths() object {
 			},
 			answers: append(one(http.StatusOK, "The manifest.", schemaRef("Manifest")), notModified),
 		})),
+		route("/v1/lookups/event-types", do("get", operation{
+			id: "lookupEventTypes", tag: tagForms, summary: "Event types to choose from", help: "What Watch Events can be asked for, as one list.", role: "run",
+			parameters: []object{queryParameter("group", "Only the types of this group.", false, text)}, errors: pages, answers: choices,
+		})),
 		route("/v1/event-types", do("get", operation{
 			id: "listEventTypes", tag: tagForms, summary: "List event types", help: "What Watch Events can be asked for, group by group.", role: "run",
 			answers: one(http.StatusOK, "The groups.", closed("", prop("data", "", listOf(closed("", prop("key", "", text), prop("label", "", text),
@@ -250,6 +257,14 @@ func platformPaths() object {
 		route("/v1/connections/{id}/check", member{"parameters", []object{id}}, do("post", operation{
 			id: "checkConnection", tag: tagConnections, summary: "Check a connection", role: "manage", help: "Tests the key with Stripe.",
 			errors: pages, asksStripe: true, answers: one(http.StatusOK, "Stripe takes the key.", schemaRef("Connection")),
+		})),
+
+		route("/v1/connections/{id}/reconcile", member{"parameters", []object{id}}, do("post", operation{
+			id: "reconcileConnection", tag: tagConnections, summary: "Reconcile a connection", role: "manage",
+			help: "Makes the endpoints at Stripe what the connection's webhooks want, at once instead of in a few minutes: creates those that were deleted, enables those that Stripe disabled, " +
+				"changes what differs and deletes what nobody wants. Endpoints that others made are left alone.",
+			errors:  slices.Concat(toStripe, conflicts),
+			answers: one(http.StatusOK, "What had to be done.", closed("", prop("actions", "", listOf(actionSchema())))),
 		})),
 
 		route("/v1/webhooks", do("get", operation{
@@ -280,6 +295,12 @@ func platformPaths() object {
 		route("/v1/webhooks/{id}/rotate-secret", member{"parameters", []object{id}}, do("post", operation{
 			id: "rotateWebhookSecret", tag: tagWebhooks, summary: "Rotate the signing secret", role: "manage", help: "The secret of before signs beside the new one for 24 hours.", errors: finds,
 			answers: one(http.StatusOK, "The new secret, shown this once.", closed("", prop("id", "", text), prop("signing_secret", "whsec_…", text))),
+		})),
+		route("/v1/webhooks/{id}/roll-endpoint", member{"parameters", []object{id}}, do("post", operation{
+			id: "rollWebhookEndpoint", tag: tagWebhooks, summary: "Roll the endpoint at Stripe", role: "manage",
+			help: "Replaces the endpoint by one with a new secret, for all webhooks that share it. The new one is there before the old one goes, " +
+				"and the old secret is taken for 72 hours more, so that nothing is missed.",
+			errors: slices.Concat(toStripe, conflicts), answers: one(http.StatusOK, "Replaced.", schemaRef("Webhook")),
 		})),
 		route("/v1/webhooks/{id}/test", member{"parameters", []object{id}}, do("post", operation{
 			id: "testWebhook", tag: tagWebhooks, summary: "Send a sample", role: "manage", help: "Sends one signed sample at once, and answers what the subscriber said.", errors: finds,

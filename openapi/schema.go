@@ -97,8 +97,24 @@ func webhookSchema() object {
 		optional("endpoint", "What stands at Stripe for it, shared with other webhooks.", closed("",
 			prop("id", "", text), optional("stripe_id", "we_…", text), prop("state", "", oneOf("absent", "enabled", "disabled", "refused")), optional("reason", "", text),
 			prop("livemode", "", boolean))),
+		optional("health", "How that endpoint is being kept, as far as the process that answers knows since its start; in the answer about one webhook.", closed("",
+			prop("reconciled", "When Stripe's side was last found or made right; null: not yet.", orNull(moment)),
+			optional("problem", "Why that failed the last time.", text), optional("next_try", "It is not tried again before.", moment),
+			prop("actions", "What was done last, newest first.", listOf(actionSchema())),
+			prop("caught_up", "As of when every event that Stripe lists is here; null: not known yet.", orNull(moment)),
+			prop("lag_seconds", "How long ago that is; null: not known yet.", orNull(number)),
+			optional("catch_up", "The comparison with Stripe's list that is under way. Stripe lists an event in the API version that it was created in, whatever the endpoint's.", closed("",
+				prop("began", "", moment), prop("from", "", moment), prop("position", "Events that Stripe created before are here.", moment),
+				prop("listed", "", integer), prop("new", "Those that were missing.", integer))),
+			optional("catch_up_problem", "Why the last comparison failed.", text))),
 		optional("signing_secret", "whsec_…, to verify what the URL is sent. Shown once, when the webhook is made.", text),
 		optional("warnings", "", listOf(text)))
+}
+
+func actionSchema() object {
+	return closed("Something that was done at Stripe.",
+		prop("at", "", moment), prop("endpoint", "ep_…", text), prop("stripe_id", "we_…", text),
+		prop("action", "", oneOf("created", "replaced", "enabled", "changed", "deleted")), prop("reason", "What was found.", text))
 }
 
 func manifestSchema() object {

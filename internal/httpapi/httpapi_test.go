@@ -572,6 +572,8 @@ func TestWorkspacesAreApart(t *testing.T) {
 	s.as(stranger, http.MethodDelete, "/v1/tokens/"+mine.ID, nil).want(http.StatusNotFound).problem()
 	s.as(stranger, http.MethodPost, "/v1/webhooks/"+hook.ID+"/pause", nil).want(http.StatusNotFound).problem()
 	s.as(stranger, http.MethodPost, "/v1/webhooks/"+hook.ID+"/replay", `{"from":"2024-06-20T00:00:00Z"}`).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodPost, "/v1/webhooks/"+hook.ID+"/roll-endpoint", nil).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodPost, "/v1/connections/"+s.conn+"/reconcile", nil).want(http.StatusNotFound).problem()
 	s.as(stranger, http.MethodPost, "/v1/modules/retrieve-balance", `{"connection":"`+s.conn+`"}`).want(http.StatusNotFound).problem()
 	s.as(stranger, http.MethodDelete, "/v1/webhooks/"+hook.ID, nil).want(http.StatusNoContent) // gone or never there is the same answer
 	s.call(http.MethodGet, "/v1/webhooks/"+hook.ID, nil).want(http.StatusOK)
@@ -584,6 +586,38 @@ func TestWorkspacesAreApart(t *testing.T) {
 	}
 	if p := s.call(http.MethodDelete, "/v1/connections/"+s.conn, nil).want(http.StatusConflict).problem(); !strings.Contains(p.Detail, "Webhooks") {
 		t.Errorf("detail = %q, want to hear of webhooks", p.Detail)
+	}
+}
+
+// TestReconcileOnDemand: what somebody deleted at Stripe is there again, and the answers say so.
+func TestReconcileOnDemand(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	type health struct {
+		Reconciled *time.Time
+		Actions    []struct{ Action, Reason string }
+	}
+	var hook struct {
+		ID       string
+		Endpoint struct {
+			StripeID string `json:"stripe_id"`
+		}
+		Health *health
+	}
+	s.run("watch-events", `{"webhook_name":"W","group":"customer","url":"http://127.0.0.1:9"}`).want(http.StatusCreated).into(&hook)
+	s.stripe.Account(stripetest.Key).Remove(hook.Endpoint.StripeID)
+	var done health
+	s.call(http.MethodPost, "/v1/connections/"+s.conn+"/reconcile", nil).want(http.StatusOK).into(&done)
+	if len(done.Actions) != 1 || done.Actions[0].Action != "created" {
+		t.Errorf("actions = %+v, want one creation", done.Actions)
+	}
+	before := hook.Endpoint.StripeID
+	s.call(http.MethodPost, "/v1/webhooks/"+hook.ID+"/roll-endpoint", nil).want(http.StatusOK).into(&hook)
+	if hook.Health == nil || hook.Health.Reconciled == nil || len(hook.Health.Actions) != 2 || hook.Health.Actions[0].Action != "replaced" {
+		t.Errorf("health = %+v, want the roll and before it the creation", hook.Health)
+	}
+	if hook.Endpoint.StripeID == before {
+		t.Error("the endpoint at Stripe is the one that was deleted")
 	}
 }
 
@@ -687,6 +721,12 @@ func TestEventTypes(t *testing.T) {
 	if len(page.Data) != 54 || page.Data[0].Key != "all" || types != 237 {
 		t.Errorf("%d groups with %d types, want 54 (all included) with 237", len(page.Data), types)
 	}
+	var menu choices
+	s.call(http.MethodGet, "/v1/lookups/event-types?group=payout", nil).want(http.StatusOK).into(&menu)
+	if len(menu.Options) == 0 || !strings.HasPrefix(menu.Options[0].Value, "payout.") {
+		t.Errorf("the menu of payouts is %+v", menu.Options)
+	}
+	s.call(http.MethodGet, "/v1/lookups/event-types?grup=payout", nil).want(http.StatusUnprocessableEntity).problem()
 }
 
 func TestManifest(t *testing.T) {

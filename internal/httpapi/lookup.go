@@ -15,6 +15,12 @@ type choice struct {
 	Label string `json:"label"`
 }
 
+// choices are a page of a menu.
+type choices struct {
+	Options    []choice `json:"options"`
+	NextCursor *string  `json:"next_cursor"`
+}
+
 // look answers a form's menu: a page of Stripe's objects, with the names that people know them by. Its inputs are query
 // parameters and are judged like a bundle.
 func (s *server) look(w http.ResponseWriter, r *http.Request, caller connection.Caller) error {
@@ -45,10 +51,7 @@ func (s *server) look(w http.ResponseWriter, r *http.Request, caller connection.
 	if err != nil {
 		return err
 	}
-	page := struct {
-		Options    []choice `json:"options"`
-		NextCursor *string  `json:"next_cursor"`
-	}{Options: []choice{}}
+	page := choices{Options: []choice{}}
 	for object, err := range results.All(r.Context()) {
 		if err != nil {
 			return err

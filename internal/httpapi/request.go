@@ -117,8 +117,7 @@ func oneOf[S ~string](q *query, name string, values ...S) S {
 	return text
 }
 
-// page reads limit and cursor. The parameters that the route knows besides are named, so that a misspelt filter is a
-// fault and not a list of everything.
+// page reads limit and cursor; known are the parameters that the route has besides.
 func (q *query) page(known ...string) store.Page {
 	p := store.Page{Limit: 20, Cursor: q.text("cursor")}
 	if text := q.text("limit"); text != "" {
@@ -128,13 +127,17 @@ func (q *query) page(known ...string) store.Page {
 		}
 		p.Limit = n
 	}
-	known = append(known, "limit", "cursor")
+	q.known(append(known, "limit", "cursor")...)
+	return p
+}
+
+// known names the parameters that a route has, so that a misspelt filter is a fault and not a list of everything.
+func (q *query) known(names ...string) {
 	for name := range q.r.URL.Query() {
-		if !slices.Contains(known, name) {
-			q.fault(name, spec.CodeUnknown, "is not known here; known are "+strings.Join(known, ", "))
+		if !slices.Contains(names, name) {
+			q.fault(name, spec.CodeUnknown, "is not known here; known are "+strings.Join(names, ", "))
 		}
 	}
-	return p
 }
 
 // err is all that is wrong with the parameters.

@@ -32,6 +32,7 @@ func (s *server) routes() []route {
 		{get, "/v1/modules/{module}", run, s.getModule},
 		{post, "/v1/modules/{module}", run, s.runModule},
 
+		{get, "/v1/lookups/event-types", run, s.lookEventTypes},
 		{get, "/v1/lookups/{lookup}", run, s.look},
 		{get, "/v1/event-types", run, s.listEventTypes},
 
@@ -41,6 +42,7 @@ func (s *server) routes() []route {
 		{patch, "/v1/connections/{id}", manage, s.updateConnection},
 		{del, "/v1/connections/{id}", manage, s.deleteConnection},
 		{post, "/v1/connections/{id}/check", manage, show(s.Connections.Check)},
+		{post, "/v1/connections/{id}/reconcile", manage, s.reconcile},
 
 		{get, "/v1/webhooks", manage, s.listWebhooks},
 		{get, "/v1/webhooks/{id}", manage, s.getWebhook},
@@ -49,6 +51,7 @@ func (s *server) routes() []route {
 		{post, "/v1/webhooks/{id}/pause", manage, s.turn(s.Webhooks.Pause)},
 		{post, "/v1/webhooks/{id}/resume", manage, s.turn(s.Webhooks.Resume)},
 		{post, "/v1/webhooks/{id}/rotate-secret", manage, s.rotateSecret},
+		{post, "/v1/webhooks/{id}/roll-endpoint", manage, s.rollEndpoint},
 		{post, "/v1/webhooks/{id}/test", manage, s.testWebhook},
 		{post, "/v1/webhooks/{id}/replay", manage, s.replay},
 		{post, "/v1/webhooks/{id}/retry-dead", manage, s.retryDead},

@@ -30,6 +30,7 @@ type webhookView struct {
 	Reason        string             `json:"reason,omitempty"`
 	Created       time.Time          `json:"created"`
 	Endpoint      *endpointView      `json:"endpoint,omitempty"`
+	Health        *healthView        `json:"health,omitempty"`         // in the answer about one webhook
 	SigningSecret string             `json:"signing_secret,omitempty"` // shown once
 	Warnings      []string           `json:"warnings,omitempty"`
 }
@@ -128,7 +129,9 @@ func (s *server) writeWebhook(w http.ResponseWriter, r *http.Request, hook store
 	if err != nil {
 		return err
 	}
-	writeJSON(w, http.StatusOK, viewWebhook(hook, e))
+	view := viewWebhook(hook, e)
+	view.Health = viewHealth(s.Webhooks.Health(e.ID), s.Now())
+	writeJSON(w, http.StatusOK, view)
 	return nil
 }
 
@@ -258,26 +261,28 @@ func (s *server) getJob(w http.ResponseWriter, r *http.Request, caller connectio
 	return nil
 }
 
-// listEventTypes answers what Watch Events can be asked for, as its form has it: the groups, and in each the types that
-// begin with its key.
-func (s *server) listEventTypes(w http.ResponseWriter, _ *http.Request, _ connection.Caller) error {
-	type eventType struct {
-		Type  string `json:"type"`
-		Label string `json:"label"`
-	}
-	type group struct {
-		Key    string      `json:"key"`
-		Label  string      `json:"label"`
-		Events []eventType `json:"events"`
-	}
-	groups := []group{}
+// An eventGroup is a family of event types that Watch Events can be asked for.
+type eventGroup struct {
+	Key    string      `json:"key"`
+	Label  string      `json:"label"`
+	Events []eventType `json:"events"`
+}
+
+type eventType struct {
+	Type  string `json:"type"`
+	Label string `json:"label"`
+}
+
+// eventGroups are the groups as the form of Watch Events has them, and in each the types that begin with its key.
+func (s *server) eventGroups() []eventGroup {
+	groups := []eventGroup{}
 	var types []spec.Option
 	if m, ok := s.Catalogue.Module("watch-events"); ok {
 		for _, in := range m.Inputs() {
 			switch in.Name {
 			case "group":
 				for _, o := range in.Options {
-					groups = append(groups, group{Key: o.Value, Label: o.Label, Events: []eventType{}})
+					groups = append(groups, eventGroup{Key: o.Value, Label: o.Label, Events: []eventType{}})
 				}
 			case "enabled_events":
 				types = in.Options
@@ -291,6 +296,30 @@ func (s *server) listEventTypes(w http.ResponseWriter, _ *http.Request, _ connec
 			}
 		}
 	}
-	writeJSON(w, http.StatusOK, map[string][]group{"data": groups})
+	return groups
+}
+
+func (s *server) listEventTypes(w http.ResponseWriter, _ *http.Request, _ connection.Caller) error {
+	writeJSON(w, http.StatusOK, map[string][]eventGroup{"data": s.eventGroups()})
+	return nil
+}
+
+// lookEventTypes is the same as one menu, for forms.
+func (s *server) lookEventTypes(w http.ResponseWriter, r *http.Request, _ connection.Caller) error {
+	q := query{r: r}
+	q.known("group")
+	if err := q.err(); err != nil {
+		return err
+	}
+	page := choices{Options: []choice{}}
+	for _, g := range s.eventGroups() {
+		if wanted := q.text("group"); wanted != "" && wanted != "all" && wanted != g.Key {
+			continue
+		}
+		for _, t := range g.Events {
+			page.Options = append(page.Options, choice{t.Type, t.Label})
+		}
+	}
+	writeJSON(w, http.StatusOK, page)
 	return nil
 }
