@@ -201,14 +201,14 @@ func TestCatchUpGoesOn(t *testing.T) {
 	store.left = 1
 	l.keep()
 	health := l.service.Health(w.Endpoint.ID)
-	if health.CatchFault != problemOfTheStore || !health.Caught.IsZero() || len(s.ids()) > 0 {
+	if health.CatchProblem != problemOfTheStore || !health.Caught.IsZero() || len(s.ids()) > 0 {
 		t.Errorf("health = %+v after a failure", health)
 	}
 	now := time.Now().Add(time.Hour)
 	l.service.now = func() time.Time { return now }
 	l.keep()
 	s.wait(t, len(ids))
-	if health = l.service.Health(w.Endpoint.ID); health.CatchFault != "" || !health.Caught.Equal(now) {
+	if health = l.service.Health(w.Endpoint.ID); health.CatchProblem != "" || !health.Caught.Equal(now) {
 		t.Errorf("health = %+v after the second try", health)
 	}
 }

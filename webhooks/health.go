@@ -29,12 +29,12 @@ const (
 type Health struct {
 	Reconciled time.Time // when Stripe's side was last found or made right; zero: not yet
 	Problem    string    // why it could not be, the last time, in plain words
-	NextTry    time.Time // not before this, because of Problem
+	NextTry    time.Time // because of Problem not before this
 	Actions    []Action  // the last few, newest first
 
-	Caught     time.Time // as of when everything that Stripe lists is here; zero: not known yet
-	CatchUp    *CatchUp  // the one under way, if any
-	CatchFault string    // why the last one failed
+	Caught       time.Time // as of when everything that Stripe lists is here; zero: not known yet
+	CatchUp      *CatchUp  // the one under way, if any
+	CatchProblem string    // why the last one failed
 }
 
 // A CatchUp is how far a comparison with Stripe's list of events is.
@@ -70,9 +70,34 @@ type healths struct {
 type kept struct {
 	Health
 
-	busy     bool   // a keeper is at it
+	busy      bool // a keeper is at it
+	reconcile patience
+	catchUp   patience
+}
+
+// A patience says when something that failed is tried again.
+type patience struct {
 	failures int    // in a row
 	key      []byte // the sealed key of the last failure: with another one it is worth trying at once
+	next     time.Time
+}
+
+func (p *patience) due(conn *store.Connection, now time.Time) bool {
+	return !now.Before(p.next) || !bytes.Equal(p.key, conn.Key)
+}
+
+// after notes how a try went.
+func (p *patience) after(err error, conn *store.Connection, now time.Time) {
+	if err == nil {
+		*p = patience{}
+		return
+	}
+	first := minKeepWait
+	if permanent(err) {
+		first = minPermanentWait
+	}
+	p.next = now.Add(min(first<<min(p.failures, maxKeepDoublings), maxKeepWait))
+	p.failures, p.key = p.failures+1, conn.Key
 }
 
 // at finds what is kept of an endpoint. The lock must be held.
@@ -134,12 +159,12 @@ func (h *healths) retain(endpoints []store.Endpoint) {
 	}
 }
 
-// due reports whether it is time to try an endpoint of this connection.
-func (h *healths) due(endpoint string, conn *store.Connection, now time.Time) bool {
+// due reports what it is time to do for an endpoint of this connection.
+func (h *healths) due(endpoint string, conn *store.Connection, now time.Time) (reconcile, catchUp bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := h.at(endpoint)
-	return !now.Before(k.NextTry) || !bytes.Equal(k.key, conn.Key)
+	return k.reconcile.due(conn, now), k.catchUp.due(conn, now)
 }
 
 func (h *healths) acted(endpoint string, done []Action) {
@@ -160,22 +185,13 @@ func (h *healths) reconciled(endpoint string, conn *store.Connection, done []Act
 	defer h.mu.Unlock()
 	k := h.at(endpoint)
 	k.add(done)
+	k.reconcile.after(err, conn, now)
+	k.NextTry, k.Problem = k.reconcile.next, ""
 	if err != nil {
 		k.Problem = inWords(err)
-		k.putOff(conn, err, now)
 		return
 	}
-	k.Reconciled, k.Problem, k.NextTry, k.failures, k.key = now, "", time.Time{}, 0, nil
-}
-
-// putOff says when to try again after a failure.
-func (k *kept) putOff(conn *store.Connection, err error, now time.Time) {
-	first := minKeepWait
-	if permanent(err) {
-		first = minPermanentWait
-	}
-	wait := min(first<<min(k.failures, maxKeepDoublings), maxKeepWait)
-	k.failures, k.NextTry, k.key = k.failures+1, now.Add(wait), conn.Key
+	k.Reconciled = now
 }
 
 // progress changes what is shown of a catch-up under way.
@@ -189,18 +205,18 @@ func (h *healths) progress(endpoint string, change func(*CatchUp)) {
 	change(k.CatchUp)
 }
 
-// caughtUp notes the end of a catch-up that began at some time. After a failure it is put off like all else.
+// caughtUp notes the end of a catch-up that began at some time.
 func (h *healths) caughtUp(endpoint string, conn *store.Connection, began, now time.Time, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := h.at(endpoint)
-	k.CatchUp = nil
+	k.catchUp.after(err, conn, now)
+	k.CatchUp, k.CatchProblem = nil, ""
 	if err != nil {
-		k.CatchFault = inWords(err)
-		k.putOff(conn, err, now)
+		k.CatchProblem = inWords(err)
 		return
 	}
-	k.Caught, k.CatchFault = began, ""
+	k.Caught = began
 }
 
 // inWords says what is wrong for people. An unknown error is the store's: its words are for the log.

@@ -2,6 +2,7 @@ package webhooks
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -84,21 +85,24 @@ func (k *Keeper) round(ctx context.Context, under *sync.WaitGroup) {
 	}
 }
 
-// keep reconciles one endpoint and catches up with what it missed, unless a failure before has put it off.
+// keep reconciles one endpoint and catches up with what it missed, unless a failure before has put it off. An endpoint that
+// Stripe refuses still gets its events, a little later, as long as the key may list them.
 func (k *Keeper) keep(ctx context.Context, e store.Endpoint) {
 	s := k.Service
 	conn, err := s.store.Connection(ctx, e.Workspace, e.Connection)
 	if err == nil {
-		if !s.health.due(e.ID, &conn, s.now()) {
-			return
+		reconcile, catchUp := s.health.due(e.ID, &conn, s.now())
+		var errs [2]error
+		if reconcile {
+			_, errs[0] = s.reconcile(ctx, &conn, e)
 		}
-		_, err = s.reconcile(ctx, &conn, e)
-	}
-	if err == nil {
-		err = k.catchUp(ctx, &conn, e)
+		if catchUp && ctx.Err() == nil {
+			errs[1] = k.catchUp(ctx, &conn, e)
+		}
+		err = errors.Join(errs[:]...)
 	}
 	if err != nil && ctx.Err() == nil {
-		s.log.Warn().Err(err).Str("endpoint", e.ID).Time("next_try", s.Health(e.ID).NextTry).Msg("keeping an endpoint")
+		s.log.Warn().Err(err).Str("endpoint", e.ID).Msg("keeping an endpoint")
 	}
 }
 

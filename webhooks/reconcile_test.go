@@ -205,7 +205,9 @@ func TestKeeperBacksOff(t *testing.T) {
 			l.setKey(conn, stripetest.KeyRestricted)
 		}, "Webhook Endpoints: Write"},
 		{"revoked", func(l *line, _ string) { l.stripe.Revoke(stripetest.Key) }, ""},
-		{"Stripe down", func(l *line, _ string) { l.stripe.Fault(stripetest.ServerError(503).WithHeader("Stripe-Should-Retry", "false").Times(1000)) }, ""},
+		{"Stripe down", func(l *line, _ string) {
+			l.stripe.Fault(stripetest.ServerError(503).WithHeader("Stripe-Should-Retry", "false").Times(1000))
+		}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -224,7 +226,7 @@ func TestKeeperBacksOff(t *testing.T) {
 					tries++
 				}
 			}
-			if tries < 4 || tries > 14 {
+			if tries < 4 || tries > 28 {
 				t.Errorf("%d tries in a day", tries)
 			}
 			health := l.service.Health(e.ID)
