@@ -85,6 +85,10 @@ func serve(ctx context.Context, in invocation) (err error) {
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
 	})
 	defer hooks.Close()
+	receiver := webhooks.NewReceiver(webhooks.ReceiverConfig{Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log})
+	keeper := webhooks.NewKeeper(webhooks.KeeperConfig{
+		Service: hooks, Receiver: receiver, Interval: cfg.CatchupInterval, Retention: cfg.Retention,
+	})
 
 	var stopping atomic.Bool
 	api := httpapi.Config{
@@ -116,6 +120,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	run := func(job func(context.Context)) { background.Go(func() { job(jobs) }) }
 	run(tokens.Run)
 	run(dispatcher.Run)
+	run(keeper.Run)
 	run(func(ctx context.Context) { prune(ctx, db, cfg.Retention, log) })
 
 	return listen(ctx, cfg, handler, log, func() { stopping.Store(true) })
