@@ -20,7 +20,6 @@ type locks struct {
 
 	mu   sync.Mutex
 	conn *pgx.Conn
-	held int
 }
 
 // Lock waits for name within this process, and then among all replicas. If the connection to the database breaks, so does
@@ -62,19 +61,19 @@ func (l *locks) try(ctx context.Context, name string) (*pgx.Conn, error) {
 	defer cancel()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.conn == nil || l.conn.IsClosed() || l.held == 0 && l.conn.Ping(ctx) != nil {
+	if l.conn == nil || l.conn.Ping(ctx) != nil {
 		conn, err := pgx.ConnectConfig(ctx, l.config)
 		if err != nil {
 			return nil, err
 		}
-		l.conn, l.held = conn, 0
+		l.drop(ctx)
+		l.conn = conn
 	}
 	var locked bool
 	err := l.conn.QueryRow(ctx, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", name).Scan(&locked)
 	if err != nil || !locked {
 		return nil, err
 	}
-	l.held++
 	return l.conn, nil
 }
 
@@ -86,9 +85,8 @@ func (l *locks) release(ctx context.Context, conn *pgx.Conn, name string) {
 	if conn != l.conn {
 		return // it went with its session
 	}
-	l.held--
 	if _, err := conn.Exec(ctx, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", name); err != nil {
-		_ = conn.Close(ctx) // frees it for sure
+		l.drop(ctx) // frees it for sure
 	}
 }
 
@@ -97,7 +95,12 @@ func (l *locks) close() {
 	defer cancel()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.drop(ctx)
+}
+
+// drop ends the session, and with it all that it holds.
+func (l *locks) drop(ctx context.Context) {
 	if l.conn != nil {
-		_ = l.conn.Close(ctx)
+		_ = l.conn.Close(ctx) // there is nothing else to be done about it
 	}
 }

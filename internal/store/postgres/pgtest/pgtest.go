@@ -237,6 +237,12 @@ func (s *Server) exec(statement string) error {
 	return err
 }
 
+// Log is what the server has written since it was launched.
+func (s *Server) Log() (string, error) {
+	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
+	return string(text), err
+}
+
 // Kill ends the server with SIGKILL.
 func (s *Server) Kill() error {
 	text, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
