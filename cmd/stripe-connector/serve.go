@@ -85,7 +85,9 @@ func serve(ctx context.Context, in invocation) (err error) {
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
 	})
 	defer hooks.Close()
-	receiver := webhooks.NewReceiver(webhooks.ReceiverConfig{Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log})
+	receiver := webhooks.NewReceiver(webhooks.ReceiverConfig{
+		Store: db, Secrets: ring, Dispatcher: dispatcher, Observe: activity.Received, Now: time.Now, Log: log,
+	})
 	keeper := webhooks.NewKeeper(webhooks.KeeperConfig{
 		Service: hooks, Receiver: receiver, Interval: cfg.CatchupInterval, Retention: cfg.Retention,
 	})
@@ -93,10 +95,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	var stopping atomic.Bool
 	api := httpapi.Config{
 		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: tokens,
-		Webhooks: hooks,
-		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{
-			Store: db, Secrets: ring, Dispatcher: dispatcher, Observe: activity.Received, Now: time.Now, Log: log,
-		}),
+		Webhooks: hooks, Receiver: receiver,
 		Ready: func(ctx context.Context) error {
 			if stopping.Load() {
 				return errors.New("shutting down")
