@@ -14,6 +14,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/portable"
 	"stripe-connector/internal/store/postgres/pgtest"
 	"stripe-connector/internal/store/storetest"
 )
@@ -25,21 +26,40 @@ func TestMain(m *testing.M) {
 	os.Exit(pgtest.Main(m, func(s *pgtest.Server) { server = s }))
 }
 
-// migrated brings the template of all databases up to date, once.
-var migrated = sync.OnceValue(func() error {
-	_, err := Migrate(context.Background(), server.URL("template1"), zerolog.Nop())
-	return err
-})
+// idle are the URLs of databases that tests have done with.
+var idle = make(chan string, 100)
 
-// database returns the URL of an empty store.
+// database returns the URL of an empty store, which may have been another test's before: making one takes long.
 func database(tb testing.TB) string {
 	tb.Helper()
-	if server != nil {
-		if err := migrated(); err != nil {
-			tb.Fatal(err)
-		}
+	var url string
+	select {
+	case url = <-idle:
+	default:
+		url = server.Database(tb)
+		_, err := Migrate(context.Background(), url, zerolog.Nop())
+		check(tb, err)
 	}
-	return server.Database(tb, "")
+	tb.Cleanup(func() {
+		statements := "DELETE FROM lanes; DELETE FROM wishes;"
+		for _, table := range portable.Tables() {
+			statements += "DELETE FROM " + table.Name + ";"
+		}
+		check(tb, execute(url, statements))
+		idle <- url
+	})
+	return url
+}
+
+func execute(url, statements string) error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, statements)
+	return err
 }
 
 func open(tb testing.TB, url string) *Store {
@@ -121,7 +141,7 @@ func TestRefusedAtOnce(t *testing.T) {
 
 func TestOpenAtOnce(t *testing.T) {
 	t.Parallel()
-	url := server.Database(t, "template0") // nothing is migrated in it
+	url := server.Database(t)
 	opened := make(chan error)
 	for range 4 {
 		go func() {

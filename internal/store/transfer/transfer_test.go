@@ -99,7 +99,7 @@ func (b *broken) Rows(ctx context.Context, t portable.Table, after []any, limit 
 
 func TestCopy(t *testing.T) {
 	t.Parallel()
-	from, url := source(t), server.Database(t, "")
+	from, url := source(t), server.Database(t)
 	var results []Result
 	interrupted := 0
 	for pages := 3; ; pages *= 2 { // each try gets further
@@ -158,7 +158,7 @@ func TestCopy(t *testing.T) {
 
 func TestCopyIntoUsed(t *testing.T) {
 	t.Parallel()
-	url := server.Database(t, "")
+	url := server.Database(t)
 	s, err := postgres.Open(t.Context(), url, zerolog.Nop())
 	check(t, err)
 	check(t, s.CreateConnection(t.Context(), store.Connection{ID: "conn_other", Workspace: "w", Key: []byte("k")}))
@@ -188,7 +188,7 @@ func (b *bent) Rows(ctx context.Context, t portable.Table, after []any, limit in
 
 func TestCopyNoticesDifference(t *testing.T) {
 	t.Parallel()
-	to := target(t, server.Database(t, ""))
+	to := target(t, server.Database(t))
 	defer to.Close()
 	_, err := Copy(t.Context(), &bent{Source: source(t)}, to, func(Progress) {})
 	if err == nil || !strings.Contains(err.Error(), "connections differs") {

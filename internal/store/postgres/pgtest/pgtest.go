@@ -202,39 +202,26 @@ func (s *Server) URL(database string) string {
 	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(s.dir)
 }
 
-// Database makes a database as a copy of template, or an empty one, and drops it when the test ends. It returns its URL.
-func (s *Server) Database(tb testing.TB, template string) string {
+// Database makes an empty database and returns its URL. Without a server it skips the test.
+func (s *Server) Database(tb testing.TB) string {
 	tb.Helper()
 	if s == nil {
 		tb.Skip(ErrMissing)
 	}
-	if template == "" {
-		template = "template1"
-	}
 	n := <-s.made
 	defer func() { s.made <- n + 1 }()
 	name := fmt.Sprintf("test%d", n)
-	if err := s.exec("CREATE DATABASE " + name + " TEMPLATE " + template); err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() {
-		if err := s.exec("DROP DATABASE " + name + " WITH (FORCE)"); err != nil {
-			tb.Error(err)
-		}
-	})
-	return s.URL(name)
-}
-
-func (s *Server) exec(statement string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {
-		return err
+		tb.Fatal(err)
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, statement)
-	return err
+	if _, err = conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
+		tb.Fatal(err)
+	}
+	return s.URL(name)
 }
 
 // Log is what the server has written since it was launched.
