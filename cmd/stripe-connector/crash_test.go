@@ -38,7 +38,7 @@ func TestKillUnderLoad(t *testing.T) {
 	if l.refused < rounds {
 		t.Errorf("%d attempts to send failed in %d rounds: the process was not killed under load", l.refused, rounds)
 	}
-	t.Logf("%d events acknowledged (%s), %d attempts failed", len(acked), spread(l.took), l.refused)
+	t.Log(l)
 
 	for i, sub := range subscribers {
 		sub.has(t, acked...)

@@ -89,6 +89,13 @@ func (l *load) until(t *testing.T, n int) {
 	}
 }
 
+// String says how it went so far.
+func (l *load) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprintf("%d events acknowledged (%s), %d attempts failed", len(l.acked), spread(l.took), l.refused)
+}
+
 // stop returns the ids of all that was acknowledged.
 func (l *load) stop() []string {
 	l.cancel()

@@ -58,18 +58,15 @@ func TestRefusedEvents(t *testing.T) {
 		{"live mode at a test endpoint", live, sign(live, 0), 400},
 		{"oversized", large, sign(large, 0), 413},
 	}
-	t.Run("all", func(t *testing.T) { // returns when all have ended
-		for _, tt := range tests {
-			t.Run(tt.name, func(t *testing.T) {
-				t.Parallel()
-				status, _, err := from.post(t.Context(), tt.body, tt.signature)
-				must(t, err)
-				if status != tt.status {
-					t.Errorf("status = %d, want %d", status, tt.status)
-				}
-			})
-		}
-	})
+	for _, tt := range tests { // one after the other, since the signatures are of now
+		t.Run(tt.name, func(t *testing.T) {
+			status, _, err := from.post(t.Context(), tt.body, tt.signature)
+			must(t, err)
+			if status != tt.status {
+				t.Errorf("status = %d, want %d", status, tt.status)
+			}
+		})
+	}
 	nobody := *from
 	nobody.url = p.url + "/stripe/ep_unknown"
 	status, _, err := nobody.post(t.Context(), body, good)
