@@ -97,8 +97,9 @@ func Fates(ctx context.Context, q Querier, workspace, endpoint, event string) ([
 		byWebhook[deliveries[i].Webhook] = &deliveries[i]
 	}
 	// Detached webhooks and those that moved to another endpoint are of interest only where they had a delivery.
-	webhooks, err := all(ctx, q, scanWebhook, "SELECT "+WebhookColumns+" FROM webhooks WHERE (endpoint = $1 AND detached = 0) "+
-		"OR id IN (SELECT webhook FROM deliveries WHERE endpoint = $1 AND event = $2) ORDER BY created, id", endpoint, event)
+	webhooks, err := all(ctx, q, scanWebhook, "SELECT "+WebhookColumns+" FROM webhooks WHERE endpoint = $1 AND detached = 0 "+
+		"UNION SELECT "+WebhookColumns+" FROM webhooks WHERE id IN (SELECT webhook FROM deliveries WHERE endpoint = $1 AND event = $2) "+
+		"ORDER BY created, id", endpoint, event)
 	if err != nil {
 		return nil, err
 	}
