@@ -22,6 +22,9 @@ need = @command -v $(1) >/dev/null || { \
 	[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo 'make $@ needs $(1); on Debian: apt-get install $(2)' >&2; exit 1; }; \
 	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $(2); }
 
+# Debian keeps the programs of PostgreSQL's server off the path. Without them its tests are skipped, except in CI.
+INITDB := $(firstword $(wildcard /usr/lib/postgresql/*/bin/initdb) initdb)
+
 # The steps of one target are written in the order that they need.
 .NOTPARALLEL:
 
@@ -44,6 +47,7 @@ run: build ## walk through the main job, then stay up (ONCE=1: stop); on a local
 test: ## run every test under the race detector, in random order
 	$(call need,$(firstword $(shell go env CC)),gcc libc6-dev)
 	$(if $(CI),$(call need,npm,npm))
+	-$(call need,$(INITDB),postgresql)
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
 
 .PHONY: generate
