@@ -3,6 +3,7 @@ package console
 import (
 	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -164,21 +165,34 @@ type summary struct {
 	Step                        time.Duration
 	Received, Delivered, Failed int
 	Calls                       [callOutcomes]int
-	Lately                      span    // the last whole minute and the one that runs
+	lately                      span // the last whole minute and the one that runs
+	latelyFor                   time.Duration
 	P50, P99                    float64 // milliseconds; 0: nothing was delivered
 }
 
-// spanMinutes is how much one bar of the charts stands for.
-const spanMinutes = 15
+// A bar of the charts stands for a quarter of an hour in a chart of 24 hours. A process that is younger than an hour shows
+// that hour, minute by minute.
+const (
+	quarter    = 15
+	youngHour  = 60
+	youngUnder = time.Hour
+)
 
 // summarize adds up the last 24 hours.
-func (a *Activity) summarize(workspace string) summary {
+func (a *Activity) summarize(workspace string) *summary {
 	now := a.now()
 	this := now.Unix() / 60
-	first := (this/spanMinutes+1)*spanMinutes - dayMinutes
-	s := summary{Since: now.Add(-24 * time.Hour), Step: spanMinutes * time.Minute, Spans: make([]span, dayMinutes/spanMinutes)}
+	step, minutes := int64(quarter), int64(dayMinutes)
+	if now.Sub(a.started) < youngUnder {
+		step, minutes = 1, youngHour
+	}
+	first := (this/step+1)*step - minutes
+	s := &summary{
+		Since: now.Add(-24 * time.Hour), Step: time.Duration(step) * time.Minute, Spans: make([]span, minutes/step),
+		latelyFor: now.Sub(time.Unix((this-1)*60, 0)),
+	}
 	for i := range s.Spans {
-		s.Spans[i].From = time.Unix((first+int64(i)*spanMinutes)*60, 0)
+		s.Spans[i].From = time.Unix((first+int64(i)*step)*60, 0)
 	}
 	var waits [latencyBuckets]int
 	a.mu.Lock()
@@ -194,8 +208,8 @@ func (a *Activity) summarize(workspace string) summary {
 		if m == nil || m.at < first || m.at > this {
 			continue
 		}
-		in := &s.Spans[(m.at-first)/spanMinutes]
-		for _, to := range []*span{in, s.lately(m.at, this)} {
+		in := &s.Spans[(m.at-first)/step]
+		for _, to := range []*span{in, s.latelyAt(m.at, this)} {
 			to.Received += m.received
 			to.Delivered += m.delivered
 			to.Failed += m.failed
@@ -214,12 +228,26 @@ func (a *Activity) summarize(workspace string) summary {
 	return s
 }
 
-// lately is where a minute counts besides, if it is one of the last two.
-func (s *summary) lately(at, this int64) *span {
+// latelyAt is where a minute counts besides, if it is one of the last two.
+func (s *summary) latelyAt(at, this int64) *span {
 	if at >= this-1 {
-		return &s.Lately
+		return &s.lately
 	}
 	return &span{}
+}
+
+// EventsNow is how many events a minute arrive just now.
+func (s *summary) EventsNow() string { return s.rate(s.lately.Received) }
+
+// DeliveriesNow is how many deliveries a minute succeed just now.
+func (s *summary) DeliveriesNow() string { return s.rate(s.lately.Delivered) }
+
+func (s *summary) rate(n int) string {
+	rate := float64(n) / s.latelyFor.Minutes()
+	if rate < 10 {
+		return strconv.FormatFloat(math.Round(rate*10)/10, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(rate, 'f', 0, 64)
 }
 
 // quantile is the upper end of the bucket in which that part of all is reached, in milliseconds.
@@ -237,7 +265,7 @@ func quantile(waits [latencyBuckets]int, all int, part float64) float64 {
 }
 
 // Success is the part of attempts that subscribers took, in percent; negative: there were none.
-func (s summary) Success() float64 {
+func (s *summary) Success() float64 {
 	if s.Delivered+s.Failed == 0 {
 		return -1
 	}

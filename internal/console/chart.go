@@ -33,7 +33,7 @@ type series struct {
 }
 
 // draw makes a chart of counts a minute.
-func draw(s summary, label string, all ...series) chart {
+func draw(s *summary, label string, all ...series) chart {
 	c := chart{Width: len(s.Spans)}
 	perMinute := 1 / s.Step.Minutes()
 	most := 0
@@ -89,4 +89,4 @@ func niceCeil(v float64) float64 {
 }
 
 // Whole reports whether the summary covers all 24 hours before now.
-func (s summary) Whole(now time.Time) bool { return now.Sub(s.Since) >= 24*time.Hour-time.Minute }
+func (s *summary) Whole(now time.Time) bool { return now.Sub(s.Since) >= 24*time.Hour-time.Minute }

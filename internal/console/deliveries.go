@@ -62,6 +62,7 @@ func (c *console) listDeliveries(v *visit) error {
 type deliveryPage struct {
 	delivery
 	HookName string
+	Hold     string // why it waits, although it may be due
 }
 
 func (c *console) showDelivery(v *visit) error {
@@ -74,6 +75,9 @@ func (c *console) showDelivery(v *visit) error {
 		return err // a webhook that is gone has left its deliveries behind
 	}
 	p.HookName = hook.Name
+	if hook.State == "paused" || hook.State == "disabled" {
+		p.Hold = "the webhook is " + hook.State
+	}
 	if v.htmx() {
 		return v.part("delivery", "live", p)
 	}

@@ -24,6 +24,7 @@ type control struct {
 	spec.Node
 	Path     string // in the bundle
 	Heading  string // of the section that begins here
+	Divide   bool   // a section has ended, and none begins
 	Value    string
 	Values   []string // of fields that take several
 	Faults   []string
@@ -33,8 +34,7 @@ type control struct {
 	Rows     []row
 	Emptied  bool // to be emptied at Stripe
 	CanEmpty bool
-	Inputs   string // where a lookup takes what narrows it from
-	First    bool   // of those with faults
+	First    bool // of those with faults
 }
 
 type choice struct {
@@ -180,7 +180,7 @@ func (f filling) controls(nodes []spec.Node, from, to string, connections []conn
 		src := from + n.Name
 		c := control{Node: n, Path: to + n.Name, Value: f.at(src), Faults: f.faultsAt(to+n.Name, n.Type)}
 		if n.Section != section {
-			section, c.Heading = n.Section, n.Section
+			section, c.Heading, c.Divide = n.Section, n.Section, n.Section == ""
 		}
 		c.CanEmpty = f.update && n.Clearable
 		c.Emptied = f.Get(emptyPrefix+src) != ""

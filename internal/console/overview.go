@@ -13,7 +13,7 @@ import (
 
 // An overviewPage is what is going on.
 type overviewPage struct {
-	Summary   summary
+	Summary   *summary
 	Events    chart
 	Attempts  chart
 	Success   string

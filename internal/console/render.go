@@ -28,7 +28,7 @@ type page struct{ *template.Template }
 func parsePages() map[string]*page {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
 		"asset": assetURL, "ago": ago, "until": ago, "clock": clock, "words": words, "query": query, "highlight": highlight, "tone": tone, "ms": milliseconds,
-		"why": why, "short": short, "plural": plural, "id": elementID,
+		"why": why, "past": func(at *time.Time, now time.Time) bool { return !at.After(now) }, "short": short, "plural": plural, "id": elementID,
 		"list": func(items ...any) []any { return items }, "active": active,
 	}).ParseFS(files, "templates/layout/*.html"))
 	pages := map[string]*page{}
@@ -172,6 +172,8 @@ func short(s string, n int) string {
 
 func milliseconds(ms float64) string {
 	switch {
+	case ms < 1:
+		return "under 1 ms"
 	case ms < 10:
 		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
 	case ms < 10_000:

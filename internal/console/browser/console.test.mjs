@@ -68,7 +68,7 @@ test("a module with faults, then done", async () => {
 	await page.getByRole("link", {name: "Create a Payment Intent"}).click();
 	await page.getByLabel("Amount", {exact: false}).first().fill("12.50");
 	await page.getByRole("button", {name: "Run"}).click();
-	await visible(page.getByText("need attention"));
+	await visible(page.locator("#faults"));
 	const amount = page.locator("#in-amount");
 	assert.equal(await amount.getAttribute("aria-invalid"), "true");
 	assert.equal(await amount.inputValue(), "12.50");
@@ -110,6 +110,7 @@ test("a lookup and a nested choice", async () => {
 	const method = page.locator("#in-collection_method");
 	await method.selectOption("charge_automatically");
 	await days.waitFor({state: "detached"});
+	await method.focus();
 	await method.selectOption("send_invoice");
 	await visible(days);
 	assert.equal(await page.evaluate(() => document.activeElement.id), "in-collection_method"); // kept over the exchange
