@@ -15,7 +15,9 @@ const DeliveryColumns = "id, workspace, webhook, endpoint, event, type, state, r
 func DeliveryFields(d *store.Delivery) []any {
 	return []any{
 		&d.ID, &d.Workspace, &d.Webhook, &d.Endpoint, &d.Event, &d.Type, &d.State, &d.Reason,
-		&d.Attempts, &d.Tries, &d.LastStatus, timeColumn{&d.NextAt}, timeColumn{&d.Created},
+		&d.Attempts, &d.Tries, &d.LastStatus,
+		timeColumn{&d.NextAt},
+		timeColumn{&d.Created},
 	}
 }
 

@@ -14,8 +14,13 @@ const WebhookColumns = "id, workspace, connection, endpoint, name, event_group, 
 // WebhookFields is where a row of WebhookColumns is scanned to.
 func WebhookFields(w *store.Webhook) []any {
 	return []any{
-		&w.ID, &w.Workspace, &w.Connection, &w.Endpoint, &w.Name, &w.Group, jsonColumn{&w.EventTypes}, &w.URL,
-		&w.State, &w.Reason, jsonColumn{&w.Secrets}, timeColumn{&w.Since}, timeColumn{&w.Created},
+		&w.ID, &w.Workspace, &w.Connection, &w.Endpoint, &w.Name, &w.Group,
+		jsonColumn{&w.EventTypes},
+		&w.URL,
+		&w.State, &w.Reason,
+		jsonColumn{&w.Secrets},
+		timeColumn{&w.Since},
+		timeColumn{&w.Created},
 	}
 }
 

@@ -90,8 +90,8 @@ func (l *locks) release(ctx context.Context, conn *pgx.Conn, name string) {
 	}
 }
 
-func (l *locks) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+func (l *locks) close(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	l.mu.Lock()
 	defer l.mu.Unlock()

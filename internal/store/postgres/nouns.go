@@ -213,8 +213,8 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace, id string) error {
 		if err != nil {
 			return err
 		}
-		for _, table := range []string{"lanes", "wishes"} {
-			if _, err := tx.ExecContext(ctx, "DELETE FROM "+table+" WHERE webhook = $1", id); err != nil {
+		for _, statement := range []string{"DELETE FROM lanes WHERE webhook = $1", "DELETE FROM wishes WHERE webhook = $1"} {
+			if _, err := tx.ExecContext(ctx, statement, id); err != nil {
 				return err
 			}
 		}

@@ -223,7 +223,7 @@ func (s *Store) Close() error { return s.close() }
 func (s *Store) release() error {
 	s.stop()
 	s.running.Wait()
-	s.locks.close()
+	s.locks.close(context.WithoutCancel(s.ctx))
 	err := s.db.Close()
 	s.pool.Close()
 	return err
@@ -277,8 +277,8 @@ func ask[T any](ctx context.Context, s *Store, doing string, do func(ctx context
 func again(do func() error) error {
 	for tries := 1; ; tries++ {
 		err := do()
-		var pg *pgconn.PgError
-		if tries == 5 || !errors.As(err, &pg) || pg.Code != "40P01" && pg.Code != "40001" { // deadlock, serialization
+		pg, ok := errors.AsType[*pgconn.PgError](err)
+		if tries == 5 || !ok || pg.Code != "40P01" && pg.Code != "40001" { // deadlock, serialization
 			return err
 		}
 	}

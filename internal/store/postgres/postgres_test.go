@@ -41,11 +41,11 @@ func database(tb testing.TB) string {
 		check(tb, err)
 	}
 	tb.Cleanup(func() {
-		statements := "DELETE FROM lanes; DELETE FROM wishes;"
+		statements := []string{"DELETE FROM lanes", "DELETE FROM wishes"}
 		for _, table := range portable.Tables() {
-			statements += "DELETE FROM " + table.Name + ";"
+			statements = append(statements, "DELETE FROM "+table.Name)
 		}
-		check(tb, execute(url, statements))
+		check(tb, execute(url, strings.Join(statements, "; ")))
 		idle <- url
 	})
 	return url

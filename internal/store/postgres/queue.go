@@ -453,14 +453,15 @@ func pruneEvents(ctx context.Context, tx *sql.Tx, before time.Time, limit int) (
 		return 0, err
 	}
 	var n int
-	err = tx.QueryRowContext(ctx, `WITH gone AS (
+	const prune = `WITH gone AS (
 			DELETE FROM events USING unnest($1::TEXT[], $2::TEXT[]) AS old (endpoint, id)
-			WHERE events.endpoint = old.endpoint AND events.id = old.id AND NOT `+portable.Kept+` RETURNING events.endpoint, events.id
+			WHERE events.endpoint = old.endpoint AND events.id = old.id AND NOT ` + portable.Kept + ` RETURNING events.endpoint, events.id
 		), unsent AS (
 			DELETE FROM deliveries d USING gone WHERE d.endpoint = gone.endpoint AND d.event = gone.id RETURNING d.id
 		), untold AS (
 			DELETE FROM attempts a USING unsent WHERE a.delivery = unsent.id
 		)
-		SELECT COUNT(*) FROM gone`, endpoints, names).Scan(&n)
+		SELECT COUNT(*) FROM gone`
+	err = tx.QueryRowContext(ctx, prune, endpoints, names).Scan(&n)
 	return n, err
 }

@@ -51,7 +51,8 @@ func (t *Target) Close() error {
 
 // unfinished reports whether a Target was begun and not ended.
 func (s *Store) unfinished(ctx context.Context) (yes bool, err error) {
-	return yes, s.db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", copying).Scan(&yes)
+	err = s.db.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", copying).Scan(&yes)
+	return yes, err
 }
 
 // Begin marks the database, which must be empty or be marked already. A Store cannot be opened on it until End.
@@ -82,8 +83,8 @@ func (t *Target) Load(ctx context.Context, table portable.Table, rows [][]any) e
 		params[i] = fmt.Sprintf("$%d::%s[]", i+1, c.Kind)
 		args[i] = column(rows, i)
 	}
-	_, err := t.store.db.ExecContext(ctx, "INSERT INTO "+table.Name+" ("+table.Names()+") SELECT * FROM unnest("+
-		strings.Join(params, ", ")+")", args...)
+	query := fmt.Sprintf("INSERT INTO %s (%s) SELECT * FROM unnest(%s)", table.Name, table.Names(), strings.Join(params, ", ")) //nolint:gosec // of our own names
+	_, err := t.store.db.ExecContext(ctx, query, args...)
 	return t.store.failure(ctx, "storing "+table.Name, err)
 }
 
