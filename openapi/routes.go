@@ -376,6 +376,12 @@ func platformPaths() object {
 			id: "ready", tag: tagService, summary: "Whether requests can be taken", help: "The store is there and migrated, and the service is not on its way down.",
 			answers: one(http.StatusOK, "They can.", closed("", prop("status", "", oneOf("ready")))),
 		})),
+		route("/metrics", do("get", operation{
+			id: "metrics", tag: tagService, summary: "Metrics for Prometheus", help: "Counters of the whole process; nothing of any workspace shows.", errors: finds,
+			answers: object{{"200", object{
+				{"description", "The counters, in Prometheus's text format."}, {"headers", headerRefs(nil)}, {"content", object{{"text/plain", object{{"schema", text}}}}},
+			}}},
+		})),
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"stripe-connector/internal/connection"
 	"stripe-connector/internal/console"
 	"stripe-connector/internal/httpapi"
+	"stripe-connector/internal/metrics"
 	"stripe-connector/internal/store"
 	"stripe-connector/internal/store/postgres"
 	"stripe-connector/internal/store/sqlite"
@@ -57,9 +58,13 @@ func serve(ctx context.Context, in invocation) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
+	counters := metrics.New(version)
+	if embedded, ok := db.(*sqlite.Store); ok {
+		embedded.Observe(counters.Committed)
+	}
 	stripe, err := stripeapi.New(stripeapi.Config{
 		BaseURL: cfg.StripeAPIBase, RateTest: cfg.StripeRateTest, RateLive: cfg.StripeRateLive, Budget: cfg.RequestTimeout,
-		UserAgent: "stripe-connector/" + version, Now: time.Now, Log: log,
+		UserAgent: "stripe-connector/" + version, Meter: counters, Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return err
@@ -79,30 +84,35 @@ func serve(ctx context.Context, in invocation) (err error) {
 	defer deliverer.Close()
 	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
 		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Grace: drainDeliveries,
-		Observe: activity.Attempted, Now: time.Now, Log: log,
+		Observe: func(w store.Work, o store.Outcome) { activity.Attempted(w, o); counters.Attempted(w, o) }, Now: time.Now, Log: log,
 	})
 	hooks := webhooks.NewService(webhooks.ServiceConfig{
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
 	})
 	defer hooks.Close()
-	receiver := webhooks.NewReceiver(webhooks.ReceiverConfig{
-		Store: db, Secrets: ring, Dispatcher: dispatcher, Observe: activity.Received, Now: time.Now, Log: log,
-	})
+	counters.Watch(db, hooks, time.Now)
+	// One for each way in, since they are counted apart.
+	receiver := func(count func(store.Endpoint, webhooks.Receipt)) *webhooks.Receiver {
+		return webhooks.NewReceiver(webhooks.ReceiverConfig{
+			Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log,
+			Observe: func(e store.Endpoint, r webhooks.Receipt) { activity.Received(e, r); count(e, r) },
+		})
+	}
 	keeper := webhooks.NewKeeper(webhooks.KeeperConfig{
-		Service: hooks, Receiver: receiver, Interval: cfg.CatchupInterval, Retention: cfg.Retention,
+		Service: hooks, Receiver: receiver(counters.CaughtUp), Interval: cfg.CatchupInterval, Retention: cfg.Retention,
 	})
 
 	var stopping atomic.Bool
 	api := httpapi.Config{
 		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: tokens,
-		Webhooks: hooks, Receiver: receiver,
+		Webhooks: hooks, Receiver: receiver(counters.Received),
 		Ready: func(ctx context.Context) error {
 			if stopping.Load() {
 				return errors.New("shutting down")
 			}
 			return db.Ping(ctx)
 		},
-		MaxLimit: cfg.MaxLimit, Log: log, Now: time.Now,
+		Scrape: counters.Handler(), Meter: counters, MaxLimit: cfg.MaxLimit, Log: log, Now: time.Now,
 	}
 	quiet := api
 	quiet.Log = log.Level(max(cfg.LogLevel, zerolog.WarnLevel)) // of what pages ask; the console logs what people do

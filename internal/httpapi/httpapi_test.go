@@ -500,7 +500,7 @@ func TestRoutesSpeakProblems(t *testing.T) {
 func TestPanicIsAProblem(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	broken := &server{Config: Config{Log: zerolog.New(s.log), Now: time.Now}}
+	broken := &server{Config: Config{Meter: unmetered{}, Log: zerolog.New(s.log), Now: time.Now}}
 	w := httptest.NewRecorder()
 	// Without a router there is no route pattern either, which observe must not mind.
 	broken.observe(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret_of_the_bug") })).
@@ -545,7 +545,7 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 			open = append(open, at.method+" "+at.pattern)
 		}
 	}
-	want := []string{"GET /healthz", "GET /readyz", "GET /openapi.json", "GET /docs", "GET /docs/*", "POST /stripe/{endpoint}"}
+	want := []string{"GET /healthz", "GET /readyz", "GET /metrics", "GET /openapi.json", "GET /docs", "GET /docs/*", "POST /stripe/{endpoint}"}
 	if diff := cmp.Diff(want, open); diff != "" {
 		t.Errorf("routes without a token (-want +got):\n%s", diff)
 	}

@@ -135,6 +135,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.bug {
 		zerolog.Ctx(r.Context()).Error().Err(err).Msg("request failed")
 	}
+	note(w, &p)
 	p.Type = "about:blank"
 	p.RequestID = w.Header().Get(headerRequestID)
 	h := w.Header()
@@ -153,6 +154,13 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set(headerStripeRequestID, p.Stripe.RequestID)
 	}
 	writeJSON(w, p.Status, p)
+}
+
+// note remembers which kind of problem an answer ended in.
+func note(w http.ResponseWriter, p *Problem) {
+	if seen, ok := w.(*statusWriter); ok {
+		seen.errorType = p.ErrorType
+	}
 }
 
 // writeJSON answers with v. Its type is set unless the caller chose one. A caller that has gone away is no error here.

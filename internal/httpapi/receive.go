@@ -8,6 +8,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"stripe-connector/internal/connection"
+	"stripe-connector/internal/store"
 	"stripe-connector/webhooks"
 )
 
@@ -15,10 +16,12 @@ import (
 func (s *server) receive(w http.ResponseWriter, r *http.Request, _ connection.Caller) error {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
+		s.Meter.Refused(refusal(err))
 		return err
 	}
 	receipt, err := s.Receiver.Receive(r.Context(), chi.URLParam(r, "endpoint"), r.Header.Get("Stripe-Signature"), body)
 	if err != nil {
+		s.Meter.Refused(refusal(err))
 		return receiveProblem(err)
 	}
 	writeJSON(w, http.StatusOK, struct {
@@ -45,4 +48,28 @@ func receiveProblem(err error) error {
 		return p
 	}
 	return err
+}
+
+// refusal is the kind of reason for which an event is not taken.
+func refusal(err error) string {
+	var (
+		busy *webhooks.BusyError
+		size *http.MaxBytesError
+	)
+	switch {
+	case errors.Is(err, webhooks.ErrSignature):
+		return "signature"
+	case errors.Is(err, webhooks.ErrMalformed):
+		return "malformed"
+	case errors.Is(err, webhooks.ErrLivemode):
+		return "livemode"
+	case errors.Is(err, webhooks.ErrTooLarge), errors.As(err, &size):
+		return "too_large"
+	case errors.As(err, &busy):
+		return "busy"
+	case errors.Is(err, store.ErrNotFound):
+		return "unknown_endpoint"
+	default:
+		return "failed"
+	}
 }

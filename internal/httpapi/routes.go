@@ -17,12 +17,16 @@ type route struct {
 // public routes take no token.
 const public connection.Role = ""
 
+// routeModule is where modules are run; their calls are counted one by one.
+const routeModule = "/v1/modules/{module}"
+
 func (s *server) routes() []route {
 	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
 	const run, manage, admin = connection.RoleRun, connection.RoleManage, connection.RoleAdmin
 	return []route{
 		{get, "/healthz", public, s.health},
 		{get, "/readyz", public, s.ready},
+		{get, "/metrics", public, s.scrape},
 
 		{get, "/openapi.json", public, s.openAPI},
 		{get, "/docs", public, s.pages},
@@ -30,7 +34,7 @@ func (s *server) routes() []route {
 
 		{get, "/v1/modules", run, s.listModules},
 		{get, "/v1/modules/{module}", run, s.getModule},
-		{post, "/v1/modules/{module}", run, s.runModule},
+		{post, routeModule, run, s.runModule},
 
 		{get, "/v1/lookups/event-types", run, s.lookEventTypes},
 		{get, "/v1/lookups/{lookup}", run, s.look},

@@ -34,6 +34,8 @@ type Config struct {
 	Webhooks    *webhooks.Service
 	Receiver    *webhooks.Receiver
 	Ready       func(context.Context) error // says why the service cannot take requests now
+	Scrape      http.Handler                // answers /metrics; nil: nothing does
+	Meter       Meter                       // counts; nil: nobody does
 	MaxLimit    int                         // ceiling of a search's limit
 	Log         zerolog.Logger
 	Now         func() time.Time
@@ -54,6 +56,9 @@ func New(cfg Config) http.Handler {
 		Config: cfg, mux: chi.NewRouter(),
 		manifest: sync.OnceValues(func() (manifest, error) { return newManifest(cfg.Catalogue) }),
 		docs:     sync.OnceValues(func() (http.Handler, error) { return openapi.Docs(cfg.Catalogue) }),
+	}
+	if s.Meter == nil {
+		s.Meter = unmetered{}
 	}
 	s.mux.Use(s.observe)
 	s.mux.NotFound(func(w http.ResponseWriter, r *http.Request) {
@@ -148,12 +153,14 @@ func (s *server) observe(next http.Handler) http.Handler {
 			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // net/http panics with this very value
 				panicked(seen, r, p)
 			}
+			took := s.Now().Sub(start)
+			s.meter(r, seen, took)
 			level := zerolog.InfoLevel
 			if seen.status >= http.StatusInternalServerError {
 				level = zerolog.WarnLevel
 			}
 			log.WithLevel(level).Str("method", r.Method).Str("route", chi.RouteContext(r.Context()).RoutePattern()).
-				Int("status", seen.status).Int64("bytes", seen.bytes).Dur("duration", s.Now().Sub(start)).Msg("request")
+				Int("status", seen.status).Int64("bytes", seen.bytes).Dur("duration", took).Msg("request")
 		}()
 		next.ServeHTTP(seen, r)
 	})
@@ -175,11 +182,12 @@ var errPanicked = &Problem{
 // requestID is what a caller's request id may be, since it stands in the log and in a header.
 var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// A statusWriter remembers how an answer went, for the log.
+// A statusWriter remembers how an answer went, for the log and the meter.
 type statusWriter struct {
 	http.ResponseWriter
-	status int
-	bytes  int64
+	status    int
+	bytes     int64
+	errorType string // of the problem that was answered, if one was
 }
 
 func (w *statusWriter) WriteHeader(status int) {

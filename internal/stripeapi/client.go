@@ -42,8 +42,23 @@ type Config struct {
 	UserAgent string            // empty: stripe-connector
 	Transport http.RoundTripper // makes the single try; nil: one tuned for many calls to one host
 	Now       func() time.Time  // the clock that paces and reads Retry-After
+	Meter     Meter             // counts; nil: nobody does
 	Log       zerolog.Logger    // told about second tries; gets no path, query, body or key
 }
+
+// A Meter is told how calls go. It must be quick, and safe for concurrent use.
+type Meter interface {
+	// Tried is told of every try, the first of a call being 1. Status 0 means that no whole answer came.
+	Tried(try, status int, took time.Duration)
+	// Paced is told of every try that had to wait for its connection's turn.
+	Paced(wait time.Duration)
+}
+
+// unmetered is a Meter that does nothing.
+type unmetered struct{}
+
+func (unmetered) Tried(int, int, time.Duration) {}
+func (unmetered) Paced(time.Duration)           {}
 
 // A Client calls Stripe. It is safe for concurrent use; one serves the whole process.
 type Client struct {
@@ -75,13 +90,17 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Transport == nil {
 		cfg.Transport = newHTTPTransport()
 	}
+	if cfg.Meter == nil {
+		cfg.Meter = unmetered{}
+	}
 	base = &url.URL{Scheme: base.Scheme, Host: base.Host}
 	client := &http.Client{
 		Transport: &transport{
 			next:      cfg.Transport,
-			pacer:     newPacer(rate.Limit(cfg.RateTest), rate.Limit(cfg.RateLive), cfg.Now),
+			pacer:     newPacer(rate.Limit(cfg.RateTest), rate.Limit(cfg.RateLive), cfg.Now, cfg.Meter.Paced),
 			now:       cfg.Now,
 			userAgent: cfg.UserAgent,
+			meter:     cfg.Meter,
 			log:       cfg.Log,
 		},
 		// Following a redirect would carry the key to wherever it points.

@@ -14,6 +14,7 @@ import (
 type pacer struct {
 	test, live rate.Limit
 	now        func() time.Time
+	waited     func(time.Duration) // is told of every turn that did not come at once
 
 	mu      sync.Mutex
 	buckets map[paced]*rate.Limiter
@@ -26,8 +27,8 @@ type paced struct {
 	livemode   bool
 }
 
-func newPacer(test, live rate.Limit, now func() time.Time) *pacer {
-	return &pacer{test: test, live: live, now: now, buckets: map[paced]*rate.Limiter{}}
+func newPacer(test, live rate.Limit, now func() time.Time, waited func(time.Duration)) *pacer {
+	return &pacer{test: test, live: live, now: now, waited: waited, buckets: map[paced]*rate.Limiter{}}
 }
 
 // A pacedError says that the turn of a call would come after its deadline.
@@ -54,6 +55,7 @@ func (p *pacer) wait(ctx context.Context, connection string, livemode bool) erro
 		turn.CancelAt(p.now())
 		return err
 	}
+	p.waited(wait)
 	return nil
 }
 

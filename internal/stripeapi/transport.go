@@ -55,6 +55,7 @@ type transport struct {
 	pacer     *pacer
 	now       func() time.Time
 	userAgent string
+	meter     Meter
 	log       zerolog.Logger
 }
 
@@ -95,7 +96,13 @@ func (t *transport) tries(req *http.Request, x *exchange) (a *answer, err error)
 			}
 			return nil, late
 		}
+		begun := t.now()
 		a, err = t.try(req)
+		status := 0
+		if a != nil {
+			status = a.status
+		}
+		t.meter.Tried(try, status, t.now().Sub(begun))
 		delay, again := t.again(req, try, a, err)
 		if !again || ctx.Err() != nil || pastDeadline(ctx, t.now().Add(delay)) {
 			return a, err

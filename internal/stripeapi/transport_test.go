@@ -414,7 +414,7 @@ func TestPacingGivesUpAtOnce(t *testing.T) {
 func TestPacerForgetsIdleConnections(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(0, 0)
-	p := newPacer(25, 100, func() time.Time { return now })
+	p := newPacer(25, 100, func() time.Time { return now }, func(time.Duration) {})
 	for i := range 10_000 {
 		now = now.Add(10 * time.Millisecond)
 		if err := p.wait(t.Context(), fmt.Sprintf("conn_%d", i), i%2 == 0); err != nil {

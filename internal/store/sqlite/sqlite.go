@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -56,6 +57,8 @@ type Store struct {
 	backlog backlog
 
 	names sync.Map // name to chan struct{}, of Lock
+
+	committed atomic.Pointer[func(operations int, took time.Duration)]
 }
 
 var _ store.Store = (*Store)(nil)
@@ -123,6 +126,12 @@ func (s *Store) start(ctx context.Context) error {
 	s.backlog.set(lanes.total)
 	go w.run() //nolint:contextcheck // it works until Close, for all callers
 	return nil
+}
+
+// Observe has committed told of every transaction of the writer from now on: how many operations shared it, and how long it
+// took. committed must be quick, since all writes wait for it.
+func (s *Store) Observe(committed func(operations int, took time.Duration)) {
+	s.committed.Store(&committed)
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {

@@ -116,7 +116,11 @@ func (w *writer) gather(first *operation) []*operation {
 func (w *writer) commit(batch []*operation) {
 	ctx := context.Background() // half a batch must not end because one caller left
 	t := &tx{Querier: w.q, lanes: w.lanes}
+	begun := w.store.now()
 	err := w.transaction(ctx, t, batch)
+	if committed := w.store.committed.Load(); committed != nil {
+		(*committed)(len(batch), w.store.now().Sub(begun))
+	}
 	if err != nil {
 		t.takeBack()
 		if _, rollback := w.q.ExecContext(ctx, "ROLLBACK"); rollback != nil && !broken(err) {
