@@ -50,6 +50,13 @@ test: ## run every test under the race detector, in random order
 	-$(call need,$(INITDB),postgresql)
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
 
+.PHONY: test-browser
+test-browser: build ## drive the console in Chromium; SCREENSHOTS=DIR keeps a picture of every page
+	$(call need,npm,npm)
+	$(call need,chromium,chromium)
+	npm ci --prefix internal/console/browser
+	SCREENSHOTS='$(abspath $(SCREENSHOTS))' npm test --prefix internal/console/browser
+
 .PHONY: generate
 generate: ## rewrite the generated files
 	go generate ./...

@@ -30,7 +30,7 @@ import (
 
 // A service is the whole connector over real HTTP, console included, with a local Stripe behind it and a subscriber.
 type service struct {
-	t          *testing.T
+	t          testing.TB
 	url        string
 	stripe     *stripetest.Server
 	db         *sqlite.Store
@@ -56,7 +56,7 @@ func (s *subscriber) answer(status int, words string) {
 	s.status, s.words = status, words
 }
 
-func newSubscriber(t *testing.T) *subscriber {
+func newSubscriber(t testing.TB) *subscriber {
 	t.Helper()
 	s := &subscriber{status: http.StatusOK, took: make(chan string, 10_000)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -70,7 +70,7 @@ func newSubscriber(t *testing.T) *subscriber {
 	return s
 }
 
-func newService(t *testing.T) *service {
+func newService(t testing.TB) *service {
 	t.Helper()
 	must := func(err error) {
 		t.Helper()
@@ -224,7 +224,7 @@ func (s *service) signedIn(token string) *browser {
 }
 
 type shown struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   string

@@ -86,7 +86,7 @@ func times(in, q url.Values) faultsByField {
 
 const (
 	scanPage = 50
-	scanMost = 200 // events in one request; the payloads are read one by one
+	scanMost = 150 // events in one request; the payloads are read one by one
 )
 
 // scan looks for events whose payload mentions an object, newest first, through as many as one request may take.

@@ -2,6 +2,9 @@
 (() => {
 	"use strict";
 
+	// On a small screen the tabs scroll.
+	document.querySelector("nav [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
+
 	const say = (text) => { document.getElementById("said").textContent = text; };
 
 	document.addEventListener("click", async (e) => {
