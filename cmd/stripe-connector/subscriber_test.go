@@ -108,8 +108,15 @@ func (s *subscriber) until(t *testing.T, what string, holds func() bool) {
 // has returns when all of these events have arrived and nothing of them is inside any more.
 func (s *subscriber) has(t *testing.T, events ...string) {
 	t.Helper()
+	missing := events
+	defer func() {
+		if len(missing) > 0 {
+			t.Errorf("%d of %d events are missing, such as %s", len(missing), len(events), missing[0])
+		}
+	}()
 	s.until(t, "all events arrived", func() bool {
-		return !slices.ContainsFunc(events, func(id string) bool { return len(s.arrivals[id]) == 0 || s.inside[id] > 0 })
+		missing = slices.DeleteFunc(slices.Clone(missing), func(id string) bool { return len(s.arrivals[id]) > 0 && s.inside[id] == 0 })
+		return len(missing) == 0
 	})
 }
 
