@@ -148,6 +148,7 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 		config.ConnConfig.ConnectTimeout = patience
 	}
 	config.PingTimeout = patience
+	config.ConnConfig.DialFunc = dialer().DialContext
 	// Background work ends with this context, not with that of the call that opens.
 	ctxOwn, stop := context.WithCancel(context.WithoutCancel(ctx))
 	pool, err := pgxpool.NewWithConfig(ctxOwn, config)
@@ -160,7 +161,7 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 		ingestions: make(chan *ingestion), wake: make(chan struct{}, 1), ctx: ctxOwn, stop: stop,
 	}
 	s.locks.config = config.ConnConfig
-	s.Reads = portable.NewReads(s.db, s.failure)
+	s.Reads = portable.NewReads(hasty{s.db}, s.failure)
 	s.close = sync.OnceValue(s.release)
 	if err := s.await(ctx); err != nil {
 		return nil, errors.Join(err, s.release())
@@ -232,7 +233,7 @@ func (s *Store) release() error {
 // Ping reports whether the database can be read.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
-	err := s.db.QueryRowContext(ctx, "SELECT 1 FROM goose_db_version LIMIT 1").Scan(&one)
+	err := hasty{s.db}.QueryRowContext(ctx, "SELECT 1 FROM goose_db_version LIMIT 1").Scan(&one)
 	return s.failure(ctx, "reading the database", err)
 }
 
@@ -272,6 +273,26 @@ func ask[T any](ctx context.Context, s *Store, doing string, do func(ctx context
 	}
 	return result, nil
 }
+
+// hasty is a database whose answers are not waited for longer than our patience.
+type hasty struct{ *sql.DB }
+
+func (h hasty) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return h.DB.QueryContext(expiring(ctx), query, args...)
+}
+
+func (h hasty) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return h.DB.QueryRowContext(expiring(ctx), query, args...)
+}
+
+// expiring is for who cannot say when the rows have been read.
+func expiring(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancelCause(ctx)
+	time.AfterFunc(patience, func() { cancel(errHasty) })
+	return ctx
+}
+
+var errHasty = fmt.Errorf("no answer for %v", patience)
 
 // again repeats do, a few times, for as long as two transactions got into each other's way.
 func again(do func() error) error {
@@ -368,6 +389,7 @@ func unavailable(err error) bool {
 	var network net.Error
 	var connecting *pgconn.ConnectError
 	for _, known := range []error{
+		errHasty, context.Canceled, // not by the caller, as failure has seen
 		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, puddle.ErrClosedPool, sql.ErrConnDone, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, known) {

@@ -482,3 +482,35 @@ func TestDatabaseGoesAndComes(t *testing.T) {
 		}
 	}
 }
+
+// A database that does not answer is as one that is away.
+func TestDatabaseHangs(t *testing.T) {
+	t.Parallel()
+	url := database(t)
+	s := open(t, url)
+	e := line(t, s, 1)
+	conn, err := pgx.Connect(t.Context(), url)
+	check(t, err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(t.Context(), "BEGIN; LOCK TABLE endpoints, lanes IN ACCESS EXCLUSIVE MODE")
+	check(t, err)
+	answers := make(chan error)
+	calls := []func() error{
+		func() error { _, err := s.Receiver(t.Context(), e.ID); return err },
+		func() error { _, err := s.Ingest(t.Context(), []store.NewEvent{event(e, 1)}, wide); return err },
+		func() error { _, err := s.Claim(t.Context(), wide, 1); return err },
+	}
+	for _, call := range calls {
+		go func() { answers <- call() }()
+	}
+	for range calls {
+		if err := <-answers; !errors.Is(err, store.ErrUnavailable) {
+			t.Errorf("got error %v, want ErrUnavailable", err)
+		}
+	}
+	_, err = conn.Exec(t.Context(), "ROLLBACK")
+	check(t, err)
+	for _, call := range calls {
+		check(t, call())
+	}
+}
