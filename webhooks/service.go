@@ -245,24 +245,34 @@ func (s *Service) locked(
 	ctx context.Context, workspace, id string, next func(*found) pool, do func(*found) error,
 ) error {
 	for {
-		before, err := s.find(ctx, workspace, id)
-		if err != nil {
-			return err
-		}
-		release, err := s.registrar.lock(ctx, poolOf(&before.endpoint), next(before))
-		if err != nil {
-			return err
-		}
-		after, err := s.find(ctx, workspace, id)
-		moved := err == nil && after.endpoint.ID != before.endpoint.ID // while we waited, so we hold the wrong lock
-		if err == nil && !moved {
-			err = do(after)
-		}
-		release()
+		moved, err := s.lockedOnce(ctx, workspace, id, next, do)
 		if !moved {
 			return err
 		}
 	}
+}
+
+// lockedOnce reports whether the webhook moved to another pool while we waited, so that we hold the wrong lock.
+func (s *Service) lockedOnce(
+	ctx context.Context, workspace, id string, next func(*found) pool, do func(*found) error,
+) (moved bool, err error) {
+	before, err := s.find(ctx, workspace, id)
+	if err != nil {
+		return false, err
+	}
+	release, err := s.registrar.lock(ctx, poolOf(&before.endpoint), next(before))
+	if err != nil {
+		return false, err
+	}
+	defer release()
+	after, err := s.find(ctx, workspace, id)
+	if err != nil {
+		return false, err
+	}
+	if after.endpoint.ID != before.endpoint.ID {
+		return true, nil
+	}
+	return false, do(after)
 }
 
 // Detach ends a webhook, when Stripe has confirmed that it sends less. A webhook that does not exist is detached.
