@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"stripe-connector/internal/connection"
@@ -16,7 +17,7 @@ import (
 )
 
 // A problem is how the API says that a request failed.
-type problem struct { //nolint:errname // what the API calls it
+type problem struct {
 	Status    int                    `json:"status"`
 	Title     string                 `json:"title"`
 	Detail    string                 `json:"detail"`
@@ -31,11 +32,8 @@ func (p *problem) Error() string { return p.Title + ": " + p.Detail }
 
 // refused is a request that the API answered with a problem, or nothing.
 func refused(err error) *problem {
-	var p *problem
-	if errors.As(err, &p) {
-		return p
-	}
-	return nil
+	p, _ := errors.AsType[*problem](err)
+	return p
 }
 
 // An answer is what the API said. It is the ResponseWriter of a request that stays in the process.
@@ -119,11 +117,7 @@ func (v *visit) get(path string, query url.Values, out any) error {
 
 // below is a path of the API with an id that may be anything.
 func below(path, id string, rest ...string) string {
-	path += "/" + url.PathEscape(id)
-	for _, step := range rest {
-		path += "/" + step
-	}
-	return path
+	return strings.Join(append([]string{path, url.PathEscape(id)}, rest...), "/")
 }
 
 // A list is a page of any of the API's lists.

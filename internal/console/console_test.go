@@ -56,8 +56,8 @@ func (s *subscriber) answer(status int, words string) {
 	s.status, s.words = status, words
 }
 
-func newSubscriber(t testing.TB) *subscriber {
-	t.Helper()
+func newSubscriber(tb testing.TB) *subscriber {
+	tb.Helper()
 	s := &subscriber{status: http.StatusOK, took: make(chan string, 10_000)}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -66,33 +66,33 @@ func newSubscriber(t testing.TB) *subscriber {
 		_, _ = io.WriteString(w, s.words)
 		s.took <- r.Header.Get("Webhook-Id")
 	}))
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 
-func newService(t testing.TB) *service {
-	t.Helper()
+func newService(tb testing.TB) *service {
+	tb.Helper()
 	must := func(err error) {
-		t.Helper()
+		tb.Helper()
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
-	s := &service{t: t, stripe: stripetest.New(t), subscriber: newSubscriber(t)}
-	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "connector.db"), time.Now)
+	s := &service{t: tb, stripe: stripetest.New(tb), subscriber: newSubscriber(tb)}
+	db, err := sqlite.Open(tb.Context(), filepath.Join(tb.TempDir(), "connector.db"), time.Now)
 	must(err)
 	s.db = db
 	ring, err := connection.NewRing(connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
 	must(err)
 	catalogue, err := modules.Catalogue()
 	must(err)
-	log := zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel)
+	log := zerolog.New(zerolog.NewTestWriter(tb)).Level(zerolog.WarnLevel)
 	stripe, err := stripeapi.New(stripeapi.Config{
 		BaseURL: s.stripe.URL, RateTest: 1e6, RateLive: 1e6, Budget: 10 * time.Second, Now: time.Now, Log: log,
 	})
 	must(err)
 	s.tokens = connection.NewTokens(db, time.Now, log)
-	_, err = s.tokens.Bootstrap(t.Context(), adminToken)
+	_, err = s.tokens.Bootstrap(tb.Context(), adminToken)
 	must(err)
 	activity := NewActivity(time.Now)
 	deliverer := webhooks.NewDeliverer(5*time.Second, true, time.Now)
@@ -124,7 +124,7 @@ func newService(t testing.TB) *service {
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { dispatcher.Run(ctx) })
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		server.Close()
 		hooks.Close()
 		stop()
@@ -132,7 +132,7 @@ func newService(t testing.TB) *service {
 		deliverer.Close()
 		stripe.Close()
 		if err := db.Close(); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	var made struct{ ID string }

@@ -195,7 +195,7 @@ func (c *console) changeForm(v *visit) error {
 		}
 	}
 	if add := f.Get("add"); add != "" {
-		f.addRow(m.Form(), "", add)
+		f.addRow(add)
 	}
 	connections, err := v.connections()
 	if err != nil {
@@ -213,7 +213,7 @@ func (c *console) changeForm(v *visit) error {
 }
 
 // addRow puts an empty row below the field at the path.
-func (f filling) addRow(nodes []spec.Node, from, path string) {
+func (f filling) addRow(path string) {
 	last := -1
 	for _, at := range f.rows(path) {
 		_, _ = fmt.Sscanf(at[strings.LastIndexByte(at, '['):], "[%d]", &last)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"sync"
 	"time"
 
@@ -39,7 +40,7 @@ func (t tally) String() string {
 	if t.More {
 		return fmt.Sprintf("%d+", t.N)
 	}
-	return fmt.Sprint(t.N)
+	return strconv.Itoa(t.N)
 }
 
 // A concern is something that needs attention, with the button that mends it, or the page where it is mended.
@@ -97,7 +98,7 @@ func (v *visit) overviewPage() (overviewPage, error) {
 		}
 	}
 	var hooks list[webhook]
-	if err := v.get("/v1/webhooks", url.Values{"limit": {fmt.Sprint(overviewWebhooks)}}, &hooks); err != nil {
+	if err := v.get("/v1/webhooks", url.Values{"limit": {strconv.Itoa(overviewWebhooks)}}, &hooks); err != nil {
 		return p, err
 	}
 	p.More = hooks.More() != ""

@@ -126,7 +126,7 @@ func (c *console) asset(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
 	w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-	_, _ = w.Write(content)
+	_, _ = w.Write(content) //nolint:gosec // a file of ours, embedded
 }
 
 // ago is a moment as people say it, before or after now.
