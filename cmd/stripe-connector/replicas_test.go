@@ -5,7 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -249,4 +251,52 @@ func TestReplicasAgree(t *testing.T) {
 	for _, s := range started {
 		s.stop()
 	}
+}
+
+// What was kept in SQLite goes on in PostgreSQL: the connection, the webhook, the log, and what is still to be delivered.
+func TestCopyToPostgreSQL(t *testing.T) {
+	t.Parallel()
+	db := pgtest.Need(t, "fsync=off")
+	stripe := stripetest.New(t)
+	p := newProgram(t, stripe)
+	s := p.start()
+	target := newSubscriber(t, nil)
+	w := p.attach(p.connect(stripetest.Key), target.url, "invoice.paid")
+	from := p.sender(stripe, stripetest.Key, w)
+	from.accept(t, event("evt_before", "invoice.paid"))
+	target.has(t, "evt_before")
+	p.drained(w.ID)
+	p.call(http.MethodPost, "/v1/webhooks/"+w.ID+"/pause", nil).want(http.StatusOK)
+	from.accept(t, event("evt_waiting", "invoice.paid"))
+
+	args := []string{"copy", "--from", "sqlite:" + p.database(), "--to", db.URL("postgres")}
+	if got := p.run(args...); got.code == 0 || !strings.Contains(got.stderr, "another process") {
+		t.Errorf("copying while serve runs: %+v, want a refusal", got)
+	}
+	s.stop()
+	got := p.run(args...)
+	if got.code != 0 {
+		t.Fatalf("copying: %+v", got)
+	}
+	for _, want := range []string{"events", "deliveries", "secret.key"} {
+		if !strings.Contains(got.stdout, want) {
+			t.Errorf("copy printed %q, which does not mention %s", got.stdout, want)
+		}
+	}
+	if again := p.run(args...); again.code == 0 || !strings.Contains(again.stderr, "in use") {
+		t.Errorf("copying again: %+v, want a refusal", again)
+	}
+
+	key, err := os.ReadFile(filepath.Join(p.dir, "secret.key"))
+	must(t, err)
+	p.set("DATABASE_URL="+db.URL("postgres"), "SECRET_KEYS="+strings.TrimSpace(string(key)))
+	s = p.start()
+	p.settled(w.ID, "evt_before", "delivered")
+	p.call(http.MethodPost, "/v1/webhooks/"+w.ID+"/resume", nil).want(http.StatusOK)
+	from.accept(t, event("evt_after", "invoice.paid"))
+	target.has(t, "evt_waiting", "evt_after")
+	for _, id := range []string{"evt_waiting", "evt_after"} {
+		target.of(id)[0].verify(t, id, w.SigningSecret)
+	}
+	s.stop()
 }

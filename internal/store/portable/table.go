@@ -132,7 +132,7 @@ func scanRow(row scanner, columns []Column) ([]any, error) {
 		case Bool:
 			dest[i] = bools[i]
 		case Bytes:
-			dest[i] = bytes[i]
+			dest[i] = append([]byte{}, bytes[i]...) // an engine may read nothing as nil, and no column takes that
 		}
 	}
 	return dest, nil

@@ -61,7 +61,7 @@ func source(t *testing.T) *sqlite.Store {
 	for i, w := range claimed.Work {
 		check(t, s.Finish(ctx, []store.Outcome{{
 			Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Verdict: verdicts[i%3], After: time.Hour,
-			Attempt: &store.Attempt{At: time.Now(), Status: 200 + i, Answer: []byte{0, 1, 2}},
+			Attempt: &store.Attempt{At: time.Now(), Status: 200 + i, Answer: []byte{0, 1, 2}[:i%4]},
 		}}))
 	}
 	check(t, s.DeleteWebhook(ctx, "w", "whk_2"))
