@@ -23,7 +23,7 @@ type operation struct {
 // Statuses of problems.
 var (
 	always   = []int{http.StatusInternalServerError, http.StatusServiceUnavailable}
-	guarded  = []int{http.StatusUnauthorized, http.StatusForbidden}
+	guarded  = []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests}
 	reads    = []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity}
 	finds    = []int{http.StatusNotFound}
 	pages    = []int{http.StatusUnprocessableEntity}
@@ -468,10 +468,10 @@ var allProblems = []problem{
 	{http.StatusRequestEntityTooLarge, "TooLarge", "The body is larger than 1 MiB.", nil},
 	{http.StatusUnprocessableEntity, "Unprocessable", "Fields need attention; `fields` lists all of them.", nil},
 	{http.StatusFailedDependency, "KeyRefused", "Stripe refuses the connection's API key.", nil},
-	{http.StatusTooManyRequests, "TooManyRequests", "More calls than Stripe or the connection's pace allow.", []string{"Retry-After"}},
+	{http.StatusTooManyRequests, "TooManyRequests", "More requests than the token, Stripe or the connection's pace allow, or too many wrong tokens from one address.", []string{"Retry-After"}},
 	{http.StatusInternalServerError, "Internal", "The service failed; its log has the reason under the request id.", nil},
 	{http.StatusBadGateway, "Unreachable", "Stripe could not be reached, or failed. Repeat a write with the same `Idempotency-Key`.", callHeaders[:2]},
-	{http.StatusServiceUnavailable, "Unavailable", "The service cannot take the request now.", []string{"Retry-After"}},
+	{http.StatusServiceUnavailable, "Unavailable", "The service cannot take the request now: its store is away, or it works on as many requests as it can.", []string{"Retry-After"}},
 	{http.StatusGatewayTimeout, "TimedOut", "Stripe did not answer in time. Repeat a write with the same `Idempotency-Key`.", callHeaders[:2]},
 }
 

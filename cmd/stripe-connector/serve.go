@@ -112,7 +112,8 @@ func serve(ctx context.Context, in invocation) (err error) {
 			}
 			return db.Ping(ctx)
 		},
-		Scrape: counters.Handler(), Meter: counters, MaxLimit: cfg.MaxLimit, Log: log, Now: time.Now,
+		Scrape: counters.Handler(), Meter: counters, MaxLimit: cfg.MaxLimit,
+		RateLimit: cfg.RateLimit, MaxAtOnce: cfg.MaxConcurrent, Log: log, Now: time.Now,
 	}
 	quiet := api
 	quiet.Log = log.Level(max(cfg.LogLevel, zerolog.WarnLevel)) // of what pages ask; the console logs what people do

@@ -42,6 +42,8 @@ type Config struct {
 	StripeRateLive      float64       `split_words:"true" default:"100" desc:"Calls per second and connection with live keys."`
 	RequestTimeout      time.Duration `split_words:"true" default:"35s" desc:"Time for one module call, retries included."`
 	MaxLimit            int           `split_words:"true" default:"1000" desc:"The highest limit that a search may ask for."`
+	RateLimit           int           `split_words:"true" default:"200" desc:"Requests per second and API token; more are answered 429. 0 means any number."`
+	MaxConcurrent       int           `split_words:"true" default:"1024" desc:"Requests under way at once, of callers and of Stripe each; more are answered 503."`
 	AllowPrivateTargets bool          `split_words:"true" default:"false" desc:"Let webhooks target http URLs and private addresses. For development only."`
 	DeliveryTimeout     time.Duration `split_words:"true" default:"30s" desc:"Time for one attempt to deliver an event."`
 	RetrySchedule       Schedule      `split_words:"true" default:"5s,30s,2m,10m,30m,1h,2h,4h*17" desc:"Schedule between attempts to deliver, separated by commas; 4h*17 is seventeen times 4h. After the last one a delivery is dead."`
@@ -132,6 +134,8 @@ func (c *Config) rules() []rule {
 		{"StripeRateLive", c.StripeRateLive > 0, positive},
 		{"RequestTimeout", c.RequestTimeout > 0, positive},
 		{"MaxLimit", c.MaxLimit > 0, positive},
+		{"RateLimit", c.RateLimit >= 0, "must not be negative"},
+		{"MaxConcurrent", c.MaxConcurrent > 0, positive},
 		{"DeliveryTimeout", c.DeliveryTimeout > 0, positive},
 		{"CatchupInterval", c.CatchupInterval >= time.Second, "must be at least 1s"},
 		{"Retention", c.Retention > 0, positive},

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
+	"errors"
 	"maps"
 	"regexp"
 	"sync"
@@ -61,14 +62,18 @@ type Tokens struct {
 	log   zerolog.Logger
 	known cache[[sha256.Size]byte, Caller]
 
+	guesses guesses
+
 	mu   sync.Mutex
-	used map[string]time.Time // by token id, since the last flush
+	used map[string]time.Time       // by token id, since the last flush
+	seen map[[sha256.Size]byte]bool // by hash: tokens that were valid when they were last looked up
 }
 
 // NewTokens makes the service of tokens. Run keeps their last uses.
 func NewTokens(s store.Access, now func() time.Time, log zerolog.Logger) *Tokens {
 	return &Tokens{
-		store: s, now: now, log: log, known: cache[[sha256.Size]byte, Caller]{now: now}, used: make(map[string]time.Time),
+		store: s, now: now, log: log, known: cache[[sha256.Size]byte, Caller]{now: now},
+		used: make(map[string]time.Time), seen: make(map[[sha256.Size]byte]bool),
 	}
 }
 
@@ -100,14 +105,19 @@ func (t *Tokens) Authenticate(ctx context.Context, token string) (Caller, error)
 		stored, err := t.store.TokenByHash(ctx, hash)
 		return Caller{Workspace: stored.Workspace, Role: Role(stored.Role), TokenID: stored.ID}, err
 	})
-	if err != nil {
-		return Caller{}, err
-	}
 	t.mu.Lock()
-	t.used[caller.TokenID] = t.now()
-	t.mu.Unlock()
-	return caller, nil
+	defer t.mu.Unlock()
+	switch {
+	case unknown(err):
+		delete(t.seen, hash)
+	case err == nil:
+		t.seen[hash] = true
+		t.used[caller.TokenID] = t.now()
+	}
+	return caller, err
 }
+
+func unknown(err error) bool { return errors.Is(err, store.ErrNotFound) }
 
 const (
 	tokenStart  = "sc_"

@@ -109,8 +109,11 @@ func (a *Activity) Calls(api http.Handler, tokens Authenticator) http.Handler {
 		}
 		seen := &statusWriter{ResponseWriter: w}
 		api.ServeHTTP(seen, r)
+		if seen.status == http.StatusUnauthorized {
+			return // nobody's call, and no reason to look the token up again
+		}
 		_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-		caller, err := tokens.Authenticate(r.Context(), strings.TrimSpace(token))
+		caller, err := tokens.AuthenticateFrom(r.Context(), r.RemoteAddr, strings.TrimSpace(token))
 		if err != nil {
 			return // nobody's call
 		}

@@ -43,9 +43,11 @@ type Config struct {
 	Log       zerolog.Logger
 }
 
-// An Authenticator finds out for whom a token speaks; [store.ErrNotFound] means nobody.
+// An Authenticator finds out for whom a token speaks; [store.ErrNotFound] means nobody. AuthenticateFrom also judges from
+// where it comes, and refuses addresses that guess with [connection.ErrGuessing].
 type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (connection.Caller, error)
+	AuthenticateFrom(ctx context.Context, address, token string) (connection.Caller, error)
 }
 
 // Jobs tells which background jobs a webhook has, newest first.
@@ -152,7 +154,7 @@ func (c *console) serve(at route) http.Handler {
 		seen := &statusWriter{ResponseWriter: w}
 		v := &visit{console: c, w: seen, r: r}
 		r.Body = http.MaxBytesReader(w, r.Body, bodyMax)
-		if err := v.answer(at); err != nil {
+		if err := v.answer(at); err != nil { //nolint:contextcheck // the request carries it
 			v.fail(err)
 		}
 		level := zerolog.DebugLevel // pages that are alive ask every few seconds

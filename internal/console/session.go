@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"stripe-connector/internal/connection"
 	"stripe-connector/internal/store"
 )
 
@@ -147,7 +148,10 @@ func (c *console) showSignIn(v *visit) error {
 
 func (c *console) doSignIn(v *visit) error {
 	token := strings.TrimSpace(v.r.PostFormValue("token"))
-	if _, err := c.Tokens.Authenticate(v.r.Context(), token); errors.Is(err, store.ErrNotFound) {
+	if _, err := c.Tokens.AuthenticateFrom(v.r.Context(), v.r.RemoteAddr, token); errors.Is(err, connection.ErrGuessing) {
+		v.show(http.StatusTooManyRequests, "sign-in", "Sign in", signInForm{Back: v.back(""), Error: "Too many tokens were not valid. Try again in a minute."})
+		return nil
+	} else if errors.Is(err, store.ErrNotFound) {
 		v.show(http.StatusUnauthorized, "sign-in", "Sign in", signInForm{Back: v.back(""), Error: "This token is not valid. It may have been revoked."})
 		return nil
 	} else if err != nil {
@@ -182,7 +186,7 @@ func (c *console) setTheme(v *visit) error {
 }
 
 func (v *visit) setCookie(name, value string, life time.Duration) {
-	http.SetCookie(v.w, &http.Cookie{
+	http.SetCookie(v.w, &http.Cookie{ //nolint:gosec // a console on plain http needs a cookie too; see Secure
 		Name: name, Value: value, Path: root, MaxAge: int(life.Seconds()), HttpOnly: true, SameSite: http.SameSiteStrictMode,
 		// Behind a proxy only its word tells; whoever forges it keeps but their own cookie from themselves.
 		Secure: v.r.TLS != nil || strings.EqualFold(v.r.Header.Get("X-Forwarded-Proto"), "https"),

@@ -16,6 +16,8 @@ type Meter interface {
 	Request(method, route string, status int, took time.Duration)
 	// Module is told of every call of a module. errorType is that of the problem it ended in, or empty.
 	Module(key string, status int, errorType string, took time.Duration)
+	// Limited is told of every request that one of the limits turns away.
+	Limited(limit string)
 	// Refused is told of every event that is not taken from Stripe.
 	Refused(reason string)
 }
@@ -25,6 +27,7 @@ type unmetered struct{}
 
 func (unmetered) Request(string, string, int, time.Duration) {}
 func (unmetered) Module(string, int, string, time.Duration)  {}
+func (unmetered) Limited(string)                             {}
 func (unmetered) Refused(string)                             {}
 
 // meter counts a request that is over.

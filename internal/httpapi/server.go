@@ -37,13 +37,16 @@ type Config struct {
 	Scrape      http.Handler                // answers /metrics; nil: nothing does
 	Meter       Meter                       // counts; nil: nobody does
 	MaxLimit    int                         // ceiling of a search's limit
+	RateLimit   int                         // requests per second and token; 0: any number
+	MaxAtOnce   int                         // requests under way, of callers and of Stripe each; 0: any number
 	Log         zerolog.Logger
 	Now         func() time.Time
 }
 
 type server struct {
 	Config
-	mux *chi.Mux
+	mux    *chi.Mux
+	limits limits
 
 	// Made when first asked for, since starting needs none of them.
 	manifest func() (manifest, error)
@@ -53,7 +56,7 @@ type server struct {
 // New builds the handler of every route.
 func New(cfg Config) http.Handler {
 	s := &server{
-		Config: cfg, mux: chi.NewRouter(),
+		Config: cfg, mux: chi.NewRouter(), limits: newLimits(cfg.RateLimit, cfg.MaxAtOnce),
 		manifest: sync.OnceValues(func() (manifest, error) { return newManifest(cfg.Catalogue) }),
 		docs:     sync.OnceValues(func() (http.Handler, error) { return openapi.Docs(cfg.Catalogue) }),
 	}
@@ -91,10 +94,19 @@ const bodyMax = 1 << 20
 // serve wraps a route: who may call it, how much it reads, how it fails.
 func (s *server) serve(at route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		leave, ok := s.limits.enter(at)
+		if !ok {
+			fail(w, r, s.turnAway(limitBusy, http.StatusServiceUnavailable, "The service works on as many requests as it can.", time.Second))
+			return
+		}
+		defer leave()
 		var caller connection.Caller
 		if at.role != public {
 			var err error
-			if caller, err = s.authenticate(r, at.role); err != nil {
+			if caller, err = s.authenticate(r, at.role); err == nil {
+				err = s.pace(w, r, caller)
+			}
+			if err != nil {
 				fail(w, r, err)
 				return
 			}
@@ -115,11 +127,13 @@ func (s *server) authenticate(r *http.Request, needs connection.Role) (connectio
 	if !strings.EqualFold(scheme, "Bearer") || token == "" { // RFC 6750
 		return connection.Caller{}, refuse(http.StatusUnauthorized, "Unauthorized", "Send an API token: Authorization: Bearer sc_….")
 	}
-	caller, err := s.Tokens.Authenticate(r.Context(), token)
-	if errors.Is(err, store.ErrNotFound) {
+	caller, err := s.Tokens.AuthenticateFrom(r.Context(), r.RemoteAddr, token)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
 		return connection.Caller{}, refuse(http.StatusUnauthorized, "Unauthorized", "This API token is not valid.")
-	}
-	if err != nil {
+	case errors.Is(err, connection.ErrGuessing):
+		return connection.Caller{}, s.turnAway(limitTokens, http.StatusTooManyRequests, "Too many tokens from this address were not valid.", connection.GuessWait)
+	case err != nil:
 		return connection.Caller{}, err
 	}
 	return caller, allow(caller, needs)
