@@ -41,7 +41,7 @@ const (
 	maxStoreWait = 5 * time.Second
 )
 
-// DispatcherConfig is what a Dispatcher works with. All fields are needed but Random, Observe and Grace.
+// DispatcherConfig is what a Dispatcher works with. All fields are needed but Random, Observe, Guard and Grace.
 type DispatcherConfig struct {
 	Store     DispatcherStore
 	Secrets   Opener
@@ -51,6 +51,7 @@ type DispatcherConfig struct {
 	Now       func() time.Time                //
 	Random    func() float64                  // in [0, 1), for jitter; nil: a good one
 	Observe   func(store.Work, store.Outcome) // is told of every attempt, at once; nil: nobody is
+	Guard     *Guard                          // judges the subscribers; nil: nobody does
 	Log       zerolog.Logger
 }
 
@@ -309,6 +310,9 @@ func (d *Dispatcher) attempt(ctx context.Context, w store.Work, claimed time.Tim
 		At: a.At, Duration: a.Duration, Status: a.Status, Answer: a.Body, Phase: a.Phase, Error: a.Failure,
 	}
 	d.judge(ctx, w, a, &o)
+	if d.Guard != nil {
+		d.Guard.attempted(ctx, w.Webhook, &o)
+	}
 	if d.Observe != nil {
 		d.Observe(w, o)
 	}
@@ -357,7 +361,7 @@ var errOtherTarget = errors.New("the webhook has another target by now")
 
 func (d *Dispatcher) disable(ctx context.Context, w *store.Webhook) error {
 	disabled := false
-	_, err := d.Store.UpdateWebhook(context.WithoutCancel(ctx), w.Workspace, w.ID, func(now *store.Webhook) error {
+	changed, err := d.Store.UpdateWebhook(context.WithoutCancel(ctx), w.Workspace, w.ID, func(now *store.Webhook) error {
 		if now.URL != w.URL {
 			return errOtherTarget
 		}
@@ -373,6 +377,7 @@ func (d *Dispatcher) disable(ctx context.Context, w *store.Webhook) error {
 	}
 	if disabled {
 		d.Log.Warn().Str("webhook", w.ID).Int("status", http.StatusGone).Msg("disabled a webhook")
+		d.Guard.tell(TypeDisabled, &changed)
 	}
 	return nil
 }

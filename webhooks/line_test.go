@@ -32,7 +32,9 @@ type line struct {
 	store   *sqlite.Store
 	service *Service
 	keeper  *Keeper
-	public  *httptest.Server // where Stripe reaches the receiver
+
+	dispatcher *Dispatcher      // its Guard may be set until the first event
+	public     *httptest.Server // where Stripe reaches the receiver
 }
 
 type lineOptions struct {
@@ -88,6 +90,7 @@ func newLine(t *testing.T, opts lineOptions) *line {
 		Log: zerolog.Nop(),
 	})
 	l.keeper = NewKeeper(KeeperConfig{Service: l.service, Receiver: receiver, Interval: 5 * time.Minute, Retention: 720 * time.Hour})
+	l.dispatcher = dispatcher
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {

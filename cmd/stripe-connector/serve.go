@@ -82,8 +82,17 @@ func serve(ctx context.Context, in invocation) (err error) {
 	activity := console.NewActivity(time.Now)
 	deliverer := webhooks.NewDeliverer(cfg.DeliveryTimeout, cfg.AllowPrivateTargets, time.Now)
 	defer deliverer.Close()
+	guard := webhooks.GuardConfig{Store: db, Now: time.Now, Log: log}
+	if cfg.OperationsURL != "" {
+		guard.Operations = webhooks.NewOperations(webhooks.OperationsConfig{
+			URL: cfg.OperationsURL, Secret: cfg.OperationsSecret.Reveal(), Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule),
+			Now: time.Now, Log: log,
+		})
+		defer guard.Operations.Close()
+	}
 	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
 		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Grace: drainDeliveries,
+		Guard:   webhooks.NewGuard(guard),
 		Observe: func(w store.Work, o store.Outcome) { activity.Attempted(w, o); counters.Attempted(w, o) }, Now: time.Now, Log: log,
 	})
 	hooks := webhooks.NewService(webhooks.ServiceConfig{
