@@ -50,13 +50,13 @@ func (r reply) detail() string {
 // call makes a request with the program's token. in is JSON, as a value or as text.
 func (p *program) call(method, path string, in any) reply {
 	p.t.Helper()
-	r, err := p.try(method, path, in)
+	r, err := p.try(p.t.Context(), method, path, in)
 	must(p.t, err)
 	return r
 }
 
 // try is call for other goroutines than the test's own.
-func (p *program) try(method, path string, in any) (reply, error) {
+func (p *program) try(ctx context.Context, method, path string, in any) (reply, error) {
 	r := reply{t: p.t, what: method + " " + path}
 	var body []byte
 	switch in := in.(type) {
@@ -69,7 +69,7 @@ func (p *program) try(method, path string, in any) (reply, error) {
 			return r, err
 		}
 	}
-	req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, p.url+path, bytes.NewReader(body))
 	if err != nil {
 		return r, err
 	}

@@ -106,7 +106,7 @@ func TestKillWhileAttaching(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		changed := make(chan struct{})
 		change := func(method, path string, in any) (w webhook, ok bool) {
-			r, err := p.try(method, path, in)
+			r, err := p.try(ctx, method, path, in)
 			if err != nil || r.status >= http.StatusBadRequest || r.status != http.StatusNoContent && json.Unmarshal(r.body, &w) != nil {
 				return w, false
 			}

@@ -134,7 +134,7 @@ func TestFiftyAtOnce(t *testing.T) {
 	ids := make([]string, n)
 	atOnce(func(i int) error {
 		// Every webhook is asked for twice.
-		r, err := p.try(http.MethodPost, watchEvents, form(conn, fmt.Sprintf("%s/%d", target.url, i/2), twentyTypes[i/2%20]))
+		r, err := p.try(t.Context(), http.MethodPost, watchEvents, form(conn, fmt.Sprintf("%s/%d", target.url, i/2), twentyTypes[i/2%20]))
 		if err != nil || r.status != http.StatusCreated && r.status != http.StatusOK {
 			return fmt.Errorf("attaching: %d %s %w", r.status, r.body, err)
 		}
@@ -164,7 +164,7 @@ func TestFiftyAtOnce(t *testing.T) {
 		}
 	}
 	atOnce(func(i int) error {
-		r, err := p.try(http.MethodDelete, "/v1/webhooks/"+ids[i], nil)
+		r, err := p.try(t.Context(), http.MethodDelete, "/v1/webhooks/"+ids[i], nil)
 		if err != nil || r.status != http.StatusNoContent {
 			return fmt.Errorf("detaching: %d %s %w", r.status, r.body, err)
 		}

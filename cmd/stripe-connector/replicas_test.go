@@ -194,7 +194,7 @@ func TestReplicasAgree(t *testing.T) {
 	var attaching sync.WaitGroup
 	for i, p := range []*program{a, b} {
 		attaching.Go(func() {
-			r, err := p.try(http.MethodPost, watchEvents, form(conn, target.url, twentyTypes[i]))
+			r, err := p.try(t.Context(), http.MethodPost, watchEvents, form(conn, target.url, twentyTypes[i]))
 			if err == nil {
 				err = json.Unmarshal(r.body, &hooks[i])
 			}
