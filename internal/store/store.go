@@ -1,5 +1,5 @@
 // Package store says what the connector remembers and how it is asked for it: plain nouns and the Store interface.
-// It holds no SQL; sqlite (and later postgres) implement it, and storetest holds every implementation to this contract.
+// It holds no SQL; sqlite and postgres implement it, and storetest holds both to this contract.
 //
 // Both lines end here. The request line reads connections and tokens. The event line writes events and their deliveries
 // in one transaction (Ingest), takes due deliveries (Claim) and notes how they went (Finish).
@@ -44,8 +44,8 @@ type Store interface {
 	Deliveries
 	Queue
 
-	// Lock waits until the caller alone, of all processes on this store, holds name. The lock ends with release, or with
-	// the process. It returns the context's error when that ends first.
+	// Lock waits until the caller alone, of all processes on this store, holds name. The lock ends with release, with the
+	// process, or unnoticed with the way to the store. It returns the context's error when that ends first.
 	Lock(ctx context.Context, name string) (release func(), err error)
 
 	// Reseal passes every sealed value through seal and stores what comes back, in bounded batches, and returns how many it
@@ -433,7 +433,7 @@ type Queue interface {
 	Finish(ctx context.Context, outcomes []Outcome) error
 	// Wake receives whenever something may have become due earlier than the last Claim foretold. One dispatcher listens.
 	Wake() <-chan struct{}
-	// Backlog tells how much is waiting. It is cheap enough to be asked for each received event.
+	// Backlog tells how much is waiting, or was a moment ago. It is cheap enough to be asked for each received event.
 	Backlog(ctx context.Context) (Backlog, error)
 }
 

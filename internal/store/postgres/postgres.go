@@ -92,25 +92,41 @@ func Open(ctx context.Context, url string, log zerolog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the PostgreSQL database: %w", err)
 	}
-	if _, err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("migrating the PostgreSQL database: %w", err), s.release())
-	}
-	if unfinished, err := s.unfinished(ctx); err != nil || unfinished {
-		if err == nil {
-			err = errors.New("a copy into this database has not finished; run stripe-connector copy again")
-		}
+	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the PostgreSQL database: %w", err), s.release())
+	}
+	return s, nil
+}
+
+// start makes the database fit for use, and has run what runs beside.
+func (s *Store) start(ctx context.Context) error {
+	if _, err := s.migrate(ctx); err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
+	unfinished, err := s.unfinished(ctx)
+	if err != nil {
+		return fmt.Errorf("looking for an unfinished copy: %w", err)
+	}
+	if unfinished {
+		return errors.New("a copy into it has not finished; run stripe-connector copy again")
+	}
+	var careless bool
+	err = s.pool.QueryRow(ctx, "SELECT 'off' IN (current_setting('fsync'), current_setting('synchronous_commit'))").Scan(&careless)
+	if err != nil {
+		return fmt.Errorf("reading its settings: %w", err)
+	}
+	if careless {
+		s.log.Warn().Msg("fsync or synchronous_commit is off in the database: a crash may lose events that were acknowledged")
 	}
 	b, _, err := s.count(ctx)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("counting what is due: %w", err), s.release())
+		return fmt.Errorf("counting what is due: %w", err)
 	}
 	s.backlog.Store(&b)
-	s.running.Go(s.ingestAll)
-	s.running.Go(s.listen)
-	s.running.Go(s.poll)
-	s.running.Go(s.countAll)
-	return s, nil
+	for _, job := range []func(){s.ingestAll, s.listen, s.poll, s.countAll} {
+		s.running.Go(job)
+	}
+	return nil
 }
 
 // Migrate brings the tables of the database at url up to date and returns the names of the migrations that it applied. Open
