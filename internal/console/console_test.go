@@ -596,6 +596,14 @@ func TestModuleForm(t *testing.T) {
 	}, script, "true").want(http.StatusOK)
 	ran.has(">200<", "Ann O", "Idempotency key", "curl &#39;http://", "&#34;crm&#34;: &#34;42&#34;", `O&#39;\&#39;&#39;Hara`)
 
+	// Details without a field of their own have rows, once the choice that takes them is made.
+	b.get(path + "create-payment-intent").lacks("Further details")
+	open := url.Values{"in.connection": {s.conn}, "in.amount": {"100"}, "in.currency": {"eur"}, "in.payment_method_mode": {"create"}, "in.payment_method_data.type": {"sepa_debit"}}
+	b.post(path+"create-payment-intent", open, script, "true").want(http.StatusOK).has("Further details", "sepa_debit.iban is required", ">422<")
+	open.Set("in.payment_method_data.*[0].key", "sepa_debit.iban")
+	open.Set("in.payment_method_data.*[0].value", "DE89370400440532013000")
+	b.post(path+"create-payment-intent", open, script, "true").want(http.StatusOK).has("DE89370400440532013000").lacks("iban is required")
+
 	found := b.post(path+"list-all-customers", url.Values{"in.connection": {s.conn}, "in.limit": {"1"}}, script, "true").want(http.StatusOK)
 	found.has(">200<", "Bundles")
 

@@ -114,6 +114,46 @@ func (c control) Example() string {
 	return ""
 }
 
+// openSuffix ends the name of the field for what an object takes and the form has no fields for: pairs of a name below the
+// object and a value.
+const openSuffix = ".*"
+
+// formOf is the module's form with such a field for each of its open objects.
+func formOf(m *spec.Module) []spec.Node {
+	nodes := m.Form()
+	for _, name := range m.OpenObjects() {
+		nodes = append(nodes, spec.Node{Input: spec.Input{
+			Name: name + openSuffix, Label: "Further details", Type: spec.KindMetadata,
+			Help: "What some kinds need besides, by the names below " + name + ", such as sepa_debit.iban.",
+		}})
+	}
+	return nodes
+}
+
+// withoutIdle drops the fields of open objects of which nothing else is shown.
+func withoutIdle(form []control) []control {
+	shown := map[string]string{}
+	mapControls(form, shown)
+	return slices.DeleteFunc(form, func(c control) bool {
+		object, open := strings.CutSuffix(c.Path, openSuffix)
+		for path := range shown {
+			open = open && (!strings.HasPrefix(path, object+".") || strings.HasPrefix(path, c.Path))
+		}
+		return open
+	})
+}
+
+// faultsWithout are the messages about what is below an object and has no input.
+func (f filling) faultsWithout(shown map[string]string, object string) []string {
+	var found []string
+	for _, fault := range f.faults {
+		if name, below := strings.CutPrefix(fault.Field, object+"."); below && shown[fault.Field] == "" {
+			found = append(found, name+" "+fault.Message)
+		}
+	}
+	return found
+}
+
 // A filling is what a person put into a form.
 type filling struct {
 	url.Values
@@ -282,7 +322,12 @@ func (f filling) bundleInto(b *object, nodes []spec.Node, from string) {
 				b.set(n.Name, rows)
 			}
 		case spec.KindMetadata:
-			if pairs := f.rows(src); pairs != nil {
+			pairs := f.rows(src)
+			if object, open := strings.CutSuffix(n.Name, openSuffix); open {
+				for _, at := range pairs {
+					b.set(object+"."+f.at(at+".key"), f.at(at+".value"))
+				}
+			} else if pairs != nil {
 				b.set(n.Name, f.metadata(pairs))
 			}
 		case spec.KindTexts, spec.KindMultiselect:

@@ -98,14 +98,20 @@ func (c *console) showModule(v *visit) error {
 }
 
 func (v *visit) modulePage(m *spec.Module, f filling, connections []connectionView) (modulePage, error) {
-	p := modulePage{Module: m, Form: f.controls(m.Form(), "", "", connections)}
-	markFirst(p.Form)
+	p := modulePage{Module: m, Form: withoutIdle(f.controls(formOf(m), "", "", connections))}
 	shown := map[string]string{}
 	mapControls(p.Form, shown)
+	for i := range p.Form {
+		if object, open := strings.CutSuffix(p.Form[i].Path, openSuffix); open {
+			p.Form[i].Faults = f.faultsWithout(shown, object)
+			shown[object] = p.Form[i].ID()
+		}
+	}
+	markFirst(p.Form)
 	for _, fault := range f.faults {
 		p.Faults = append(p.Faults, formFault{fault, shown[shownAt(shown, fault.Field)]})
 	}
-	body, err := json.MarshalIndent(f.bundle(m.Form(), ""), "", "  ")
+	body, err := json.MarshalIndent(f.bundle(formOf(m), ""), "", "  ")
 	if err != nil {
 		return p, fmt.Errorf("writing a bundle: %w", err)
 	}
@@ -239,7 +245,7 @@ func (c *console) runModule(v *visit) error {
 	if err != nil {
 		return err
 	}
-	bundle := f.bundle(m.Form(), "")
+	bundle := f.bundle(formOf(m), "")
 	if cursor := f.Get("cursor"); cursor != "" && m.Type == spec.Search {
 		bundle.set("cursor", cursor)
 	}

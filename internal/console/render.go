@@ -240,7 +240,7 @@ func active(shown, tab, also string) bool {
 func elementID(name string) string {
 	return strings.Map(func(r rune) rune {
 		switch r {
-		case '.', '[', ']':
+		case '.', '[', ']', '*':
 			return '-'
 		default:
 			return r
