@@ -161,7 +161,7 @@ func (c *console) serve(at route) http.Handler {
 		if r.Method != http.MethodGet {
 			level = zerolog.InfoLevel
 		}
-		c.Log.WithLevel(level).Str("page", at.pattern).Str("workspace", v.caller.Workspace).Str("token", v.caller.TokenID).
+		c.Log.WithLevel(level).Str("page", at.pattern).Str("workspace", v.caller.Workspace).Str("token_id", v.caller.TokenID).
 			Int("status", seen.status).Dur("duration", c.Now().Sub(start)).Msg("console")
 	})
 }

@@ -106,7 +106,7 @@ func newService(tb testing.TB) *service {
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: s.url, Now: time.Now, Log: log,
 	})
 	api := activity.Calls(httpapi.New(httpapi.Config{
-		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: s.tokens, Webhooks: hooks,
+		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: s.tokens, Audit: db, Webhooks: hooks,
 		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{
 			Store: db, Secrets: ring, Dispatcher: dispatcher, Observe: activity.Received, Now: time.Now, Log: log,
 		}),
@@ -690,6 +690,9 @@ func TestWebhook(t *testing.T) {
 	b.follow(location+"/rotate", nil).has("whsec_")
 	b.follow(location+"/pause", nil).has("Paused")
 	b.follow(location+"/resume", nil).has("Resumed")
+	b.post(location+"/change", url.Values{"webhook_name": {"Orders"}, "url": {"ftp://x"}}).want(http.StatusUnprocessableEntity).has(`value="ftp://x"`, "<details class=\"card\" open>")
+	b.follow(location+"/change", url.Values{"webhook_name": {"Purchases"}, "url": {s.subscriber.URL}}).has("The webhook is changed", "Purchases")
+	b.follow(location+"/change", url.Values{"webhook_name": {"Orders"}, "url": {s.subscriber.URL}}).has("Orders")
 	b.post(location+"/nothing", nil).want(http.StatusNotFound)
 
 	// It fails until it is given up; the overview has the button that mends it.

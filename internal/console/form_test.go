@@ -94,15 +94,21 @@ func TestBundle(t *testing.T) {
 		want         string
 	}{
 		{"nothing", "create-customer", url.Values{"in.name": {""}, "in.metadata[0].key": {""}}, `{}`},
-		{"nested, in form order", "create-customer", url.Values{"in.shipping.name": {"A"}, "in.shipping.address.line1": {"B"}, "in.name": {"C"}},
-			`{"name":"C","shipping":{"address":{"line1":"B"},"name":"A"}}`},
+		{
+			"nested, in form order", "create-customer",
+			url.Values{"in.shipping.name": {"A"}, "in.shipping.address.line1": {"B"}, "in.name": {"C"}},
+			`{"name":"C","shipping":{"address":{"line1":"B"},"name":"A"}}`,
+		},
 		{"money is a number only if it is one", "create-refund", url.Values{"in.amount": {"100"}, "in.charge": {"ch_1"}}, `{"charge":"ch_1","amount":100}`},
 		{"money that is none", "create-refund", url.Values{"in.amount": {"1,000"}}, `{"amount":"1,000"}`},
 		{"leading zeros are kept for the judge", "create-refund", url.Values{"in.amount": {"007"}}, `{"amount":"007"}`},
 		{"yes and no", "create-refund", url.Values{"in.reverse_transfer": {"false"}}, `{"reverse_transfer":false}`},
 		{"metadata", "create-refund", url.Values{"in.metadata[2].key": {"a"}, "in.metadata[2].value": {"1"}}, `{"metadata":{"a":"1"}}`},
-		{"metadata twice", "create-refund", url.Values{"in.metadata[0].key": {"a"}, "in.metadata[1].key": {"a"}},
-			`{"metadata":[{"key":"a","value":""},{"key":"a","value":""}]}`},
+		{
+			"metadata twice", "create-refund",
+			url.Values{"in.metadata[0].key": {"a"}, "in.metadata[1].key": {"a"}},
+			`{"metadata":[{"key":"a","value":""},{"key":"a","value":""}]}`,
+		},
 		{"emptied", "update-customer", url.Values{"in.name": {"A"}, "empty.name": {"1"}}, `{"name":null}`},
 		{"creating empties nothing", "create-customer", url.Values{"in.name": {"A"}, "empty.name": {"1"}}, `{"name":"A"}`},
 		{"foreign names", "create-refund", url.Values{"in.nothing": {"x"}, "charge": {"x"}, "in.metadata[-1].key": {"x"}, "in.metadata[99999].key": {"x"}}, `{}`},

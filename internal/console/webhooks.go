@@ -161,7 +161,7 @@ type webhookPage struct {
 	Job      *jobView
 	Problem  *problem
 	Faults   faultsByField
-	In       url.Values // of a replay that was refused
+	In       url.Values // of a form that was refused
 	From     string     // what the replay form offers
 }
 
@@ -273,6 +273,8 @@ func (c *console) actOnWebhook(v *visit) error {
 		said = flash{Good: true, Text: "All that was given up is queued again."}
 	case "replay":
 		return v.replay(path)
+	case "change":
+		return v.changeWebhook(path)
 	default:
 		return errNoPage
 	}
@@ -340,18 +342,37 @@ func (v *visit) replay(path string) error {
 		err = v.do(http.MethodPost, path+"/replay", ask, nil)
 	}
 	if failed := refused(err); failed != nil && failed.Status != http.StatusNotFound {
-		p, err := v.webhookPage()
-		if err != nil {
-			return err
-		}
-		p.Problem, p.Faults, p.In = failed, byField(failed.Fields), in
-		v.show(failed.Status, "webhook", p.Name, p)
-		return nil
+		return v.webhookProblem(failed)
 	} else if err != nil {
 		return err
 	}
 	v.session.say(flash{Good: true, Text: "The replay has begun."})
 	v.redirect("/console/webhooks/" + url.PathEscape(v.r.PathValue("id")) + "#replay")
+	return nil
+}
+
+// changeWebhook gives a webhook another name or URL.
+func (v *visit) changeWebhook(path string) error {
+	change := map[string]string{"webhook_name": v.r.PostFormValue("webhook_name"), "url": v.r.PostFormValue("url")}
+	err := v.do(http.MethodPatch, path, change, nil)
+	if failed := refused(err); failed != nil && failed.Status != http.StatusNotFound {
+		return v.webhookProblem(failed)
+	} else if err != nil {
+		return err
+	}
+	v.session.say(flash{Good: true, Text: "The webhook is changed."})
+	v.redirect("/console/webhooks/" + url.PathEscape(v.r.PathValue("id")))
+	return nil
+}
+
+// webhookProblem shows the webhook's page with what was filled in and what is wrong with it.
+func (v *visit) webhookProblem(failed *problem) error {
+	p, err := v.webhookPage()
+	if err != nil {
+		return err
+	}
+	p.Problem, p.Faults, p.In = failed, byField(failed.Fields), v.r.PostForm
+	v.show(failed.Status, "webhook", p.Name, p)
 	return nil
 }
 
@@ -363,6 +384,14 @@ func parseLocal(s string) (time.Time, error) {
 		at, err = time.Parse("2006-01-02T15:04:05", s)
 	}
 	return at, err
+}
+
+// Filled is what a field of the settings shows: what was typed, else what is so.
+func (p webhookPage) Filled(name, now string) string {
+	if p.In.Has(name) {
+		return p.In.Get(name)
+	}
+	return now
 }
 
 // ReplayFrom is what the replay form shows as its beginning.

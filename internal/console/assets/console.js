@@ -29,6 +29,15 @@
 		if (polls && (document.hidden || !getSelection().isCollapsed && e.target.contains(getSelection().anchorNode))) e.preventDefault();
 	});
 
+	// A page that gets no news says so, and goes on asking.
+	const reached = (yes) => {
+		if (document.body.classList.contains("offline") === !yes) return;
+		document.body.classList.toggle("offline", !yes);
+		say(yes ? "The service answers again" : "The service does not answer");
+	};
+	for (const trouble of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) document.addEventListener(trouble, () => reached(false));
+	document.addEventListener("htmx:afterSwap", () => reached(true));
+
 	// Find: items whose words hold what was typed; groups without any go.
 	const find = (input) => {
 		const scope = document.querySelector(input.dataset.find);
