@@ -1,0 +1,88 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/postgres/pgtest"
+)
+
+// durable is a store on a server that writes through to the disk.
+func durable(b *testing.B) *Store {
+	b.Helper()
+	return open(b, pgtest.Need(b).URL("postgres"))
+}
+
+func BenchmarkIngest(b *testing.B) {
+	for _, callers := range []int{1, 16, 64, 256} {
+		b.Run(fmt.Sprint("callers=", callers), func(b *testing.B) {
+			s := durable(b)
+			e := line(b, s, 3)
+			n, next := 0, make(chan int)
+			var wg sync.WaitGroup
+			for range callers {
+				wg.Go(func() {
+					for i := range next {
+						in := event(e, i)
+						in.Body = make([]byte, 2000)
+						if _, err := s.Ingest(context.Background(), []store.NewEvent{in}, store.Lease{}); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			for b.Loop() {
+				n++
+				next <- n
+			}
+			close(next)
+			wg.Wait()
+			b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
+// BenchmarkClaim claims and finishes ten deliveries a time, while one webhook has a backlog of the given size and as much
+// out as may be.
+func BenchmarkClaim(b *testing.B) {
+	for _, backlog := range []int{0, 300_000} {
+		b.Run(fmt.Sprint("backlog=", backlog), func(b *testing.B) {
+			ctx := context.Background()
+			s := durable(b)
+			e := line(b, s, 10)
+			webhooks, err := s.Webhooks(ctx, "w", store.WebhookFilter{}, store.Page{})
+			check(b, err)
+			for i := 0; i < backlog; i += 1000 {
+				batch := make([]store.NewEvent, 1000)
+				for j := range batch {
+					batch[j] = event(e, i+j)
+					batch[j].Webhook = webhooks.Data[0].ID
+				}
+				_, err := s.Ingest(ctx, batch, store.Lease{})
+				check(b, err)
+			}
+			narrow := store.Lease{PerWebhook: 8, For: time.Hour}
+			_, err = s.Claim(ctx, narrow, 8)
+			check(b, err)
+			n := backlog
+			for b.Loop() {
+				b.StopTimer()
+				n++
+				_, err := s.Ingest(ctx, []store.NewEvent{event(e, n)}, store.Lease{})
+				check(b, err)
+				b.StartTimer()
+				claimed, err := s.Claim(ctx, narrow, 100)
+				check(b, err)
+				outcomes := make([]store.Outcome, len(claimed.Work))
+				for i, w := range claimed.Work {
+					outcomes[i] = store.Outcome{Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Verdict: store.VerdictDelivered}
+				}
+				check(b, s.Finish(ctx, outcomes))
+			}
+		})
+	}
+}
