@@ -342,6 +342,10 @@ func platformPaths() object {
 			errors: slices.Concat(finds, conflicts), answers: one(http.StatusAccepted, "Due.", schemaRef("Delivery")),
 		})),
 
+		route("/v1/audit", do("get", operation{
+			id: "listAudit", tag: tagTokens, summary: "List who did what", help: "What was done to connections, webhooks and tokens of the workspace, and with which token.",
+			role: "admin", parameters: page, errors: pages, answers: list("Deed"),
+		})),
 		route("/v1/tokens",
 			do("get", operation{id: "listTokens", tag: tagTokens, summary: "List tokens", role: "admin", parameters: page, errors: pages, answers: list("Token")}),
 			do("post", operation{

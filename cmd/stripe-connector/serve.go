@@ -114,7 +114,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	var stopping atomic.Bool
 	api := httpapi.Config{
 		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: tokens,
-		Webhooks: hooks, Receiver: receiver(counters.Received),
+		Audit: db, Webhooks: hooks, Receiver: receiver(counters.Received),
 		Ready: func(ctx context.Context) error {
 			if stopping.Load() {
 				return errors.New("shutting down")

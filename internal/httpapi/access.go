@@ -32,6 +32,7 @@ func (s *server) createConnection(w http.ResponseWriter, r *http.Request, caller
 	if err != nil {
 		return err
 	}
+	did(w, "connection.create", made.ID)
 	w.Header().Set("Location", "/v1/connections/"+made.ID)
 	writeJSON(w, http.StatusCreated, made)
 	return nil
@@ -94,6 +95,7 @@ func (s *server) createToken(w http.ResponseWriter, r *http.Request, caller conn
 	if err != nil {
 		return err
 	}
+	did(w, "token.create", made.ID)
 	writeJSON(w, http.StatusCreated, struct {
 		connection.TokenView
 		Token string `json:"token"`

@@ -106,7 +106,7 @@ func newService(t *testing.T, change ...func(*stripeapi.Config)) *service {
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: s.url, Now: time.Now, Log: log,
 	})
 	s.handler = New(Config{
-		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: s.tokens, Webhooks: hooks,
+		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: s.tokens, Audit: db, Webhooks: hooks,
 		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log}),
 		Ready:    db.Ping, MaxLimit: 1000, Log: log, Now: time.Now,
 	})

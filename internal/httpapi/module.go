@@ -178,7 +178,7 @@ func stream(ctx context.Context, w http.ResponseWriter, results *stripeapi.Resul
 		if err != nil {
 			p := problemOf(err)
 			p.RequestID = w.Header().Get(headerRequestID)
-			note(w, p)
+			failed(w, p)
 			writeLine(&line, map[string]*Problem{"problem": p})
 			_, _ = w.Write(line.Bytes())
 			return nil

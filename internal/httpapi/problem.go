@@ -135,7 +135,7 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	if p.bug {
 		zerolog.Ctx(r.Context()).Error().Err(err).Msg("request failed")
 	}
-	note(w, &p)
+	failed(w, &p)
 	p.Type = "about:blank"
 	p.RequestID = w.Header().Get(headerRequestID)
 	h := w.Header()
@@ -156,8 +156,8 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, p.Status, p)
 }
 
-// note remembers which kind of problem an answer ended in.
-func note(w http.ResponseWriter, p *Problem) {
+// failed remembers which kind of problem an answer ended in.
+func failed(w http.ResponseWriter, p *Problem) {
 	if seen, ok := w.(*statusWriter); ok {
 		seen.errorType = p.ErrorType
 	}

@@ -71,6 +71,8 @@ func (s *server) routes() []route {
 		{post, "/v1/tokens", admin, s.createToken},
 		{del, "/v1/tokens/{id}", admin, s.revokeToken},
 
+		{get, "/v1/audit", admin, s.listDeeds},
+
 		{post, "/stripe/{endpoint}", public, s.receive},
 	}
 }

@@ -31,6 +31,7 @@ type Config struct {
 	Stripe      *stripeapi.Client
 	Connections *connection.Service
 	Tokens      *connection.Tokens
+	Audit       Auditor
 	Webhooks    *webhooks.Service
 	Receiver    *webhooks.Receiver
 	Ready       func(context.Context) error // says why the service cannot take requests now
@@ -116,7 +117,9 @@ func (s *server) serve(at route) http.Handler {
 		}
 		if err := at.handle(w, r, caller); err != nil {
 			fail(w, r, err)
+			return
 		}
+		s.note(w, r, at, caller)
 	})
 }
 
@@ -196,12 +199,14 @@ var errPanicked = &Problem{
 // requestID is what a caller's request id may be, since it stands in the log and in a header.
 var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// A statusWriter remembers how an answer went, for the log and the meter.
+// A statusWriter remembers how an answer went, for the log, the meter and the audit trail.
 type statusWriter struct {
 	http.ResponseWriter
 	status    int
 	bytes     int64
 	errorType string // of the problem that was answered, if one was
+	action    string // what was done, and to what, where the route alone does not tell
+	subject   string
 }
 
 func (w *statusWriter) WriteHeader(status int) {

@@ -68,6 +68,7 @@ func (s *server) attach(w http.ResponseWriter, r *http.Request, caller connectio
 	status := http.StatusOK
 	if attached.Created {
 		status = http.StatusCreated
+		did(w, "webhook.attach", attached.Webhook.ID)
 	}
 	writeJSON(w, status, viewAttached(attached))
 	return nil

@@ -86,7 +86,7 @@ func newConnector(t *testing.T) string {
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: base, Now: time.Now, Log: log,
 	})
 	server.Config.Handler = httpapi.New(httpapi.Config{
-		Catalogue: catalogue(t), Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: tokens, Webhooks: hooks,
+		Catalogue: catalogue(t), Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: tokens, Audit: db, Webhooks: hooks,
 		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log}),
 		Ready:    db.Ping, MaxLimit: 1000, Log: log, Now: time.Now,
 	})

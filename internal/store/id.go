@@ -14,6 +14,7 @@ import (
 const (
 	PrefixConnection = "conn"
 	PrefixToken      = "tok"
+	PrefixDeed       = "aud"
 	PrefixWebhook    = "whk"
 	PrefixEndpoint   = "ep"
 	PrefixDelivery   = "dlv"

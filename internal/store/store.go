@@ -37,6 +37,7 @@ var (
 // Store is everything at once, for the one who wires the program. Consumers state the few methods that they need.
 type Store interface {
 	Access
+	Audit
 	Connections
 	Endpoints
 	Webhooks
@@ -107,6 +108,24 @@ type Token struct {
 	Hash      [32]byte
 	Created   time.Time
 	LastUsed  time.Time // zero: never
+}
+
+// Audit keeps who did what. Its entries are never changed, and stay.
+type Audit interface {
+	// Note stores an entry. ErrConflict: the id exists.
+	Note(ctx context.Context, d Deed) error
+	Deeds(ctx context.Context, workspace string, p Page) (List[Deed], error)
+}
+
+// A Deed is something that was done in a workspace. It holds ids and no values.
+type Deed struct {
+	ID        string // aud_…
+	Workspace string
+	Token     string // id of the token with which it was done
+	Action    string // what and to which kind of thing: "webhook.pause"
+	Subject   string // id of the thing
+	Request   string // id of the request in the log
+	Created   time.Time
 }
 
 // Connections keeps the credentials of Stripe accounts.

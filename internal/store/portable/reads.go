@@ -35,6 +35,12 @@ func (r Reads) Workspaces(ctx context.Context) ([]store.Workspace, error) {
 	return l, r.failure(ctx, "listing workspaces", err)
 }
 
+// Deeds lists what was done.
+func (r Reads) Deeds(ctx context.Context, workspace string, p store.Page) (store.List[store.Deed], error) {
+	l, err := Deeds(ctx, r.q, workspace, p)
+	return l, r.failure(ctx, "listing the audit trail", err)
+}
+
 // Connection reads a connection.
 func (r Reads) Connection(ctx context.Context, workspace, id string) (store.Connection, error) {
 	c, err := Connection(ctx, r.q, workspace, id)

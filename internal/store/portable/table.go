@@ -37,6 +37,7 @@ func Tables() []Table {
 	return []Table{
 		table("workspaces", 1, "id", "created:i"),
 		table("tokens", 1, "id", "workspace", "role", "name", "prefix", "hash:b", "created:i", "last_used:i"),
+		table("audit", 1, "id", "workspace", "token", "action", "subject", "request", "created:i"),
 		table("connections", 1, "id", "workspace", "name", "account", "livemode:t", "last4", "sealed:b", "created:i"),
 		table("endpoints", 1, "id", "workspace", "connection", "connect:t", "api_version", "livemode:t", "stripe_id", "secrets",
 			"event_types", "state", "reason", "caught:i", "caught_id", "created:i"),

@@ -41,6 +41,13 @@ func (s *Store) DeleteToken(ctx context.Context, workspace, id string) error {
 	})
 }
 
+// Note stores an entry of the audit trail.
+func (s *Store) Note(ctx context.Context, d store.Deed) error {
+	return s.write(ctx, "noting what was done", func(ctx context.Context, tx *sql.Tx) error {
+		return portable.Note(ctx, tx, d)
+	})
+}
+
 // CreateConnection stores a connection.
 func (s *Store) CreateConnection(ctx context.Context, c store.Connection) error {
 	return s.write(ctx, "storing a connection", func(ctx context.Context, tx *sql.Tx) error {

@@ -36,6 +36,13 @@ func (s *Store) DeleteToken(ctx context.Context, workspace, id string) error {
 	})
 }
 
+// Note stores an entry of the audit trail.
+func (s *Store) Note(ctx context.Context, d store.Deed) error {
+	return s.write(ctx, "noting what was done", 0, func(ctx context.Context, t *tx) error {
+		return portable.Note(ctx, t, d)
+	})
+}
+
 // CreateConnection stores a connection.
 func (s *Store) CreateConnection(ctx context.Context, c store.Connection) error {
 	return s.write(ctx, "storing a connection", 0, func(ctx context.Context, t *tx) error {

@@ -44,6 +44,23 @@ func access() suite {
 			workspaces := must[[]store.Workspace](t)(s.Workspaces(t.Context()))
 			wantEqual(t, "workspaces", workspaces, []store.Workspace{{ID: "a", Created: a.Created}, {ID: "b", Created: b.Created}})
 		},
+		"Audit": func(t *testing.T, s store.Store) {
+			deed := func(workspace, action string, after time.Duration) store.Deed {
+				return store.Deed{
+					ID: id(store.PrefixDeed), Workspace: workspace, Token: "tok_1", Action: action, Subject: "whk_1", Request: "req_1",
+					Created: born.Add(after),
+				}
+			}
+			first, second, foreign := deed("a", "webhook.pause", 0), deed("a", "webhook.resume", time.Second), deed("b", "token.create", 0)
+			for _, d := range []store.Deed{first, second, foreign} {
+				mustDo(t, s.Note(t.Context(), d))
+			}
+			wantErr(t, "the same id", s.Note(t.Context(), first), store.ErrConflict)
+			page := must[store.List[store.Deed]](t)(s.Deeds(t.Context(), "a", store.Page{Limit: 1}))
+			wantEqual(t, "newest", page.Data, []store.Deed{second})
+			page = must[store.List[store.Deed]](t)(s.Deeds(t.Context(), "a", store.Page{Limit: 1, Cursor: page.Next}))
+			wantEqual(t, "the one before", page, store.List[store.Deed]{Data: []store.Deed{first}})
+		},
 		"Bootstrap": func(t *testing.T, s store.Store) {
 			results := make(chan bool)
 			for n := range byte(5) {

@@ -36,6 +36,7 @@ func source(t *testing.T) *sqlite.Store {
 	s, err := sqlite.Open(ctx, filepath.Join(t.TempDir(), "connector.db"), time.Now)
 	check(t, err)
 	t.Cleanup(func() { check(t, s.Close()) })
+	check(t, s.Note(ctx, store.Deed{ID: "aud_1", Workspace: "w", Token: "tok_1", Action: "token.create", Subject: "tok_1", Created: time.Now()}))
 	check(t, s.CreateToken(ctx, store.Token{ID: "tok_1", Workspace: "w", Role: "admin", Hash: [32]byte{1}, Created: time.Now()}))
 	check(t, s.CreateConnection(ctx, store.Connection{ID: "conn_1", Workspace: "w", Name: "Läden ✓", Key: []byte{0, 255}, Livemode: true}))
 	_, err = s.EnsureEndpoint(ctx, store.Endpoint{
@@ -126,7 +127,7 @@ func TestCopy(t *testing.T) {
 		rows[r.Table] = r.Rows
 	}
 	want := map[string]int{
-		"workspaces": 1, "tokens": 1, "connections": 1, "endpoints": 1, "webhooks": 3, "events": 500, "deliveries": 1500, "attempts": 300,
+		"workspaces": 1, "tokens": 1, "audit": 1, "connections": 1, "endpoints": 1, "webhooks": 3, "events": 500, "deliveries": 1500, "attempts": 300,
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
