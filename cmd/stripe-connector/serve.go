@@ -126,6 +126,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	}
 	quiet := api
 	quiet.Log = log.Level(max(cfg.LogLevel, zerolog.WarnLevel)) // of what pages ask; the console logs what people do
+	quiet.RateLimit = 0                                         // one page asks for many things
 	pages := console.New(console.Config{
 		API: activity.Calls(httpapi.New(quiet), tokens), Tokens: tokens, Jobs: hooks, Catalogue: catalogue, Activity: activity,
 		PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
