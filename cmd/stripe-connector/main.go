@@ -40,6 +40,7 @@ func commands() []command {
 		{"token", "create, list and revoke API tokens", token},
 		{"keys", "seal everything anew with the first of the keys", keys},
 		{"migrate", "bring the database's tables up to date", migrate},
+		{"backup", "copy the SQLite file, also while serve is running", backup},
 		{"copy", "copy everything from SQLite to PostgreSQL", copyStore},
 		{"replay", "send stored events to a webhook again", replay},
 		{"openapi", "print the OpenAPI document", printOpenAPI},
