@@ -204,8 +204,9 @@ test("every page in light, dark and 400 pixels", async (t) => {
 	await rig.api("POST", `/v1/webhooks/${paused.id}/pause`);
 	for (const name of ["Eva", "Finn"]) await customer(name);
 	const hook = (await rig.api("GET", "/v1/webhooks")).data.find((w) => w.webhook_name === "Warehouse");
-	let dead = [];
-	while (dead.length < 2) dead = (await rig.api("GET", `/v1/deliveries?state=dead&webhook=${hook.id}`)).data;
+	await go(`/console/deliveries?state=dead&webhook=${hook.id}`);
+	await visible(page.getByRole("row").filter({hasText: "dead"}).nth(1));
+	const dead = (await rig.api("GET", `/v1/deliveries?state=dead&webhook=${hook.id}`)).data;
 	const pages = {
 		overview: "/console/", modules: "/console/modules", module: "/console/modules/create-invoice", connections: "/console/connections",
 		connection: "/console/connections/" + conn, webhooks: "/console/webhooks", attach: "/console/webhooks/new",
