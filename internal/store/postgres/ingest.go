@@ -44,7 +44,7 @@ func (s *Store) Ingest(ctx context.Context, events []store.NewEvent, lease store
 	}
 	<-in.done
 	if in.err != nil {
-		return nil, s.failure(context.WithoutCancel(ctx), doing, in.err)
+		return nil, s.failure(ctx, doing, in.err)
 	}
 	return in.results, nil
 }

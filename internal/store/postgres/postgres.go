@@ -93,7 +93,7 @@ func Open(ctx context.Context, url string, log zerolog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("opening the PostgreSQL database: %w", err)
 	}
 	if err := s.start(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the PostgreSQL database: %w", err), s.release())
+		return nil, errors.Join(fmt.Errorf("opening the PostgreSQL database: %w", err), s.Close())
 	}
 	return s, nil
 }
@@ -140,7 +140,7 @@ func Migrate(ctx context.Context, url string, log zerolog.Logger) (applied []str
 	if err != nil {
 		err = fmt.Errorf("migrating the PostgreSQL database: %w", err)
 	}
-	return applied, errors.Join(err, s.release())
+	return applied, errors.Join(err, s.Close())
 }
 
 // connect makes a Store without anything running beside.
@@ -180,7 +180,7 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 	s.Reads = portable.NewReads(hasty{s.db}, s.failure)
 	s.close = sync.OnceValue(s.release)
 	if err := s.await(ctx); err != nil {
-		return nil, errors.Join(err, s.release())
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
@@ -375,13 +375,13 @@ func (s *Store) failure(ctx context.Context, doing string, err error) error {
 			return fmt.Errorf("%s: %w", doing, err)
 		}
 	}
-	var pg *pgconn.PgError
+	pg, _ := errors.AsType[*pgconn.PgError](err)
 	switch {
 	case s.ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", doing, s.closed())
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
-	case errors.As(err, &pg) && pg.Code == "23505": // somebody else was faster
+	case pg != nil && pg.Code == "23505": // somebody else was faster
 		return fmt.Errorf("%s: %w: %w", doing, store.ErrConflict, err)
 	case unavailable(err):
 		return fmt.Errorf("%s: %w: %w", doing, store.ErrUnavailable, err)
@@ -393,8 +393,7 @@ func (s *Store) failure(ctx context.Context, doing string, err error) error {
 // unavailable reports whether an error is about the database or the way to it rather than about the statement.
 // See https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func unavailable(err error) bool {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code[:2] {
 		case "08", "53", "57", "58", "XX": // connection, resources, operator, system, internal
 			return true
@@ -402,8 +401,6 @@ func unavailable(err error) bool {
 		// Read only: a standby, or a primary that is one no more. Then what a time-out or a rival ended.
 		return pg.Code == "25006" || pg.Code == "25P03" || pg.Code == "55P03" || pg.Code == "40P01" || pg.Code == "40001"
 	}
-	var network net.Error
-	var connecting *pgconn.ConnectError
 	for _, known := range []error{
 		errHasty, context.Canceled, // not by the caller, as failure has seen
 		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, puddle.ErrClosedPool, sql.ErrConnDone, context.DeadlineExceeded,
@@ -412,7 +409,9 @@ func unavailable(err error) bool {
 			return true
 		}
 	}
-	return errors.As(err, &network) || errors.As(err, &connecting) || pgconn.SafeToRetry(err)
+	_, network := errors.AsType[net.Error](err)
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return network || connecting || pgconn.SafeToRetry(err)
 }
 
 // wait waits for so long, or until the context is done.

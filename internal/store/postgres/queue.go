@@ -435,8 +435,9 @@ func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (int, 
 
 // pruneEvents takes events out in two steps: what is locked can no more be made due again, and is then looked at anew.
 func pruneEvents(ctx context.Context, tx *sql.Tx, before time.Time, limit int) (int, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT endpoint, id FROM events WHERE received < $1 AND NOT "+portable.Kept+
-		" ORDER BY received LIMIT $2 FOR UPDATE OF events SKIP LOCKED", portable.Micros(before), limit)
+	const find = "SELECT endpoint, id FROM events WHERE received < $1 AND NOT " + portable.Kept +
+		" ORDER BY received LIMIT $2 FOR UPDATE OF events SKIP LOCKED"
+	rows, err := tx.QueryContext(ctx, find, portable.Micros(before), limit)
 	if err != nil {
 		return 0, err
 	}

@@ -34,11 +34,11 @@ func OpenTarget(ctx context.Context, url string, log zerolog.Logger) (*Target, e
 		return nil, fmt.Errorf("opening the PostgreSQL database: %w", err)
 	}
 	if _, err := s.migrate(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("migrating the PostgreSQL database: %w", err), s.release())
+		return nil, errors.Join(fmt.Errorf("migrating the PostgreSQL database: %w", err), s.Close())
 	}
 	release, err := s.Lock(ctx, copying)
 	if err != nil {
-		return nil, errors.Join(err, s.release())
+		return nil, errors.Join(err, s.Close())
 	}
 	return &Target{Reads: portable.NewReads(s.db, s.failure), store: s, release: release}, nil
 }
@@ -46,7 +46,7 @@ func OpenTarget(ctx context.Context, url string, log zerolog.Logger) (*Target, e
 // Close lets go of the database.
 func (t *Target) Close() error {
 	t.release()
-	return t.store.release()
+	return t.store.Close()
 }
 
 // unfinished reports whether a Target was begun and not ended.
