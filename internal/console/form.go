@@ -57,11 +57,6 @@ func (c control) EmptyName() string { return emptyPrefix + c.Path }
 // ID is the id of the field's input.
 func (c control) ID() string { return elementID(c.Name()) }
 
-// Wide reports whether the field takes the whole width.
-func (c control) Wide() bool {
-	return len(c.Below) > 0 || slices.Contains([]spec.Kind{spec.KindRows, spec.KindFilter, spec.KindMetadata, spec.KindAny, spec.KindTexts, spec.KindMultiselect}, c.Type)
-}
-
 // Numeric reports whether a keyboard of digits will do.
 func (c control) Numeric() bool { return c.Type == spec.KindInteger }
 

@@ -27,7 +27,7 @@ type page struct{ *template.Template }
 // parsePages reads every template. The files are embedded, so a fault in one cannot depend on where the program runs.
 func parsePages() map[string]*page {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
-		"asset": assetURL, "ago": ago, "until": ago, "clock": clock, "words": words, "query": query, "highlight": highlight, "tone": tone, "ms": milliseconds,
+		"asset": assetURL, "ago": ago, "clock": clock, "words": words, "query": query, "highlight": highlight, "tone": tone, "ms": milliseconds,
 		"why": why, "past": func(at *time.Time, now time.Time) bool { return !at.After(now) }, "short": short, "plural": plural, "id": elementID,
 		"list": func(items ...any) []any { return items }, "active": active,
 	}).ParseFS(files, "templates/layout/*.html"))
