@@ -10,6 +10,7 @@ COMMIT  := $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 BUILDFLAGS := -trimpath -buildvcs=false -tags timetzdata -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)"
 
 FUZZTIME ?= 30s
+SEEDS    ?= 10000
 BENCH    ?= .
 
 # Tools, by exact version; a changed version is a changed file name and so is installed anew.
@@ -112,6 +113,10 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 		echo "$$package $$target"; \
 		go test -run='^$$' -fuzz="^$$target\$$" -fuzztime=$(FUZZTIME) "$$package" </dev/null || exit 1; \
 	done
+
+.PHONY: simulate
+simulate: ## run the event line against SEEDS (10000) seeds of crashes, losses and tampering
+	go test -timeout=0 -run='^TestSimulation$$' ./webhooks -seeds=$(SEEDS)
 
 .PHONY: bench
 bench: $(BENCHSTAT) ## run the benchmarks (BENCH=.) ten times into .bench/new.txt, compare with .bench/base.txt
