@@ -551,6 +551,76 @@ func TestEveryRouteIsGuarded(t *testing.T) {
 	}
 }
 
+// TestEveryIDIsOfOneWorkspace holds for routes that do not exist yet: it reads the table.
+func TestEveryIDIsOfOneWorkspace(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	subscriber := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(subscriber.Close)
+	type thing struct{ ID string }
+	var hook, token, job thing
+	s.run("watch-events", `{"webhook_name":"W","group":"customer","url":"`+subscriber.URL+`"}`).want(http.StatusCreated).into(&hook)
+	s.call(http.MethodPost, "/v1/tokens", `{"role":"run"}`).want(http.StatusCreated).into(&token)
+	s.run("create-customer", `{}`).want(http.StatusOK) // and with it an event
+	if err := s.stripe.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const since = `{"from":"2024-06-20T00:00:00Z"}`
+	s.call(http.MethodPost, "/v1/webhooks/"+hook.ID+"/replay", since).want(http.StatusAccepted).into(&job)
+	first := func(path string) string {
+		t.Helper()
+		var page struct{ Data []thing }
+		s.call(http.MethodGet, path, nil).want(http.StatusOK).into(&page)
+		if len(page.Data) == 0 {
+			t.Fatalf("%s is empty", path)
+		}
+		return page.Data[0].ID
+	}
+	ids := map[string]string{
+		"connections": s.conn, "webhooks": hook.ID, "tokens": token.ID, "jobs": job.ID,
+		"events": first("/v1/events"), "deliveries": first("/v1/deliveries"),
+	}
+	bodies := map[string]string{"/v1/webhooks/{id}/replay": since}
+	stranger := s.newToken("other", connection.RoleAdmin)
+	asked := 0
+	for _, at := range (&server{}).routes() {
+		if !strings.Contains(at.pattern, "{id}") {
+			continue
+		}
+		id := ids[strings.Split(at.pattern, "/")[2]]
+		if id == "" {
+			t.Errorf("%s %s: the test knows no such thing yet", at.method, at.pattern)
+			continue
+		}
+		asked++
+		body := any(nil)
+		if at.method != http.MethodGet && at.method != http.MethodDelete {
+			body = "{}"
+			if given, ok := bodies[at.pattern]; ok {
+				body = given
+			}
+		}
+		want := http.StatusNotFound
+		if at.method == http.MethodDelete && at.pattern == "/v1/webhooks/{id}" {
+			want = http.StatusNoContent // gone or never there is the same answer
+		}
+		if got := s.as(stranger, at.method, strings.Replace(at.pattern, "{id}", id, 1), body); got.status != want {
+			t.Errorf("%s %s of another workspace: status = %d, want %d: %s", at.method, at.pattern, got.status, want, got.body)
+		}
+	}
+	if asked < 15 {
+		t.Errorf("only %d routes were asked", asked)
+	}
+	for kind, id := range ids { // and they are all still there
+		if kind != "tokens" { // which cannot be read one by one
+			s.call(http.MethodGet, "/v1/"+kind+"/"+id, nil).want(http.StatusOK)
+		}
+	}
+	if got := first("/v1/tokens"); got != token.ID {
+		t.Errorf("the newest token is %s, want %s", got, token.ID)
+	}
+}
+
 func TestWorkspacesAreApart(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
