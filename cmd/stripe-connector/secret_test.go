@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"stripe-connector/internal/stripetest"
@@ -38,11 +39,19 @@ func TestSecretsStaySealed(t *testing.T) {
 		"connection": b.conn, "amount": 100, "currency": "eur",
 	}).want(http.StatusPaymentRequired)
 	b.call(http.MethodPost, "/v1/connections", object{"key": "sk_test_revoked"}).want(http.StatusUnprocessableEntity)
+	const card = "4000056655665556"
+	b.call(http.MethodPost, "/v1/modules/create-customer", object{
+		"connection": b.conn, "metadata": object{"card": card},
+	}).want(http.StatusOK)
+	shown := map[string]string{}
+	for _, path := range []string{"/metrics", "/v1/audit", "/v1/connections", "/v1/webhooks", "/v1/deliveries", "/v1/tokens"} {
+		shown[path] = string(b.call(http.MethodGet, path, nil).want(http.StatusOK).body)
+	}
 	s.kill()
 
 	secrets := map[string]string{
 		"Stripe API key": key, "refused Stripe API key": "sk_test_revoked", "Stripe's signing secret": from.secret, "API token": adminToken,
-		"signing secret": w.SigningSecret, "rotated signing secret": rotated.SigningSecret, "sealing key": "MDEyMzQ1Njc4OTAx",
+		"card number": card, "signing secret": w.SigningSecret, "rotated signing secret": rotated.SigningSecret, "sealing key": "MDEyMzQ1Njc4OTAx",
 	}
 	look := func(where string, content []byte) {
 		t.Helper()
@@ -55,6 +64,12 @@ func TestSecretsStaySealed(t *testing.T) {
 		}
 	}
 	look("the log", []byte(s.log.String()))
+	for path, text := range shown {
+		look(path, []byte(text))
+	}
+	if !strings.Contains(shown["/metrics"], "connector_module_calls_total") || !strings.Contains(shown["/v1/audit"], "webhook.rotate-secret") {
+		t.Error("the metrics or the audit trail show nothing at all")
+	}
 	if bytes.Contains([]byte(s.log.String()), []byte("of-the-subscriber")) {
 		t.Error("the log shows a subscriber's URL")
 	}
