@@ -63,7 +63,7 @@ generate: ## rewrite the generated files
 	go generate ./...
 
 .PHONY: check
-check: tidy-clean fmt-clean vet lint openapi-lint vuln generate-clean ## all that CI checks beside the tests
+check: tidy-clean fmt-clean vet lint openapi-lint monitoring-lint vuln generate-clean ## all that CI checks beside the tests
 
 .PHONY: tidy-clean
 tidy-clean:
@@ -86,6 +86,11 @@ openapi-lint: ## judge openapi.json by the rules of a linter from npm
 	$(call need,npm,npm)
 	npm --prefix openapi/testdata/npm ci --ignore-scripts --silent
 	npm --prefix openapi/testdata/npm run --silent lint
+
+.PHONY: monitoring-lint
+monitoring-lint: ## judge metrics, alerts and dashboard with promtool, where it can be installed
+	-$(call need,promtool,prometheus)
+	go test -run '^Test(Promtool|Monitoring)' ./internal/metrics
 
 .PHONY: fmt
 fmt: $(GOLANGCI_LINT) ## format all code

@@ -3,10 +3,12 @@ package metrics
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -196,4 +198,55 @@ func TestMonitoringKnowsTheMetrics(t *testing.T) {
 	if len(used) < 15 {
 		t.Errorf("only %v are watched", slices.Sorted(maps.Keys(used)))
 	}
+}
+
+// The judge of alerts, of the dashboard's expressions and of the names of metrics is Prometheus's own.
+func TestPromtool(t *testing.T) {
+	t.Parallel()
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Skip("promtool is not installed; make check installs it where it can")
+	}
+	const folder = "../../cmd/stripe-connector/deploy/monitoring/"
+	check := func(name, input string, args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), promtool, append([]string{"check"}, args...)...)
+		cmd.Stdin = strings.NewReader(input)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+	check("the alerts", "", "rules", folder+"alerts.yaml")
+	check("the metrics", scrape(t, filled(world{})), "metrics")
+
+	text, err := os.ReadFile(folder + "dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal(text, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	type rule struct {
+		Record string `json:"record"`
+		Expr   string `json:"expr"`
+	}
+	var rules []rule // JSON is YAML
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			expr := strings.ReplaceAll(target.Expr, "$__rate_interval", "5m")
+			rules = append(rules, rule{fmt.Sprintf("dashboard:%d", len(rules)), expr})
+		}
+	}
+	file := filepath.Join(t.TempDir(), "dashboard.yaml")
+	made, err := json.Marshal(map[string]any{"groups": []any{map[string]any{"name": "dashboard", "rules": rules}}})
+	if err != nil || os.WriteFile(file, made, 0o600) != nil {
+		t.Fatalf("writing the dashboard's expressions: %v", err)
+	}
+	check("the dashboard", "", "rules", file)
 }
