@@ -34,7 +34,7 @@ func CreateToken(ctx context.Context, q Querier, t store.Token) error {
 	}
 	return mustChange(ctx, q, store.ErrConflict,
 		"INSERT INTO tokens ("+tokenColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-		t.ID, t.Workspace, t.Role, t.Name, t.Prefix, t.Hash[:], Micros(t.Created), Micros(t.LastUsed))
+		t.ID, t.Workspace, t.Role, clean(t.Name), t.Prefix, t.Hash[:], Micros(t.Created), Micros(t.LastUsed))
 }
 
 // Bootstrap is Access.Bootstrap. The caller sees to it that no two run at once.

@@ -20,7 +20,7 @@ func CreateConnection(ctx context.Context, q Querier, c store.Connection) error 
 	}
 	return mustChange(ctx, q, store.ErrConflict,
 		"INSERT INTO connections ("+connectionColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
-		c.ID, c.Workspace, c.Name, c.Account, c.Livemode, c.Last4, c.Key, Micros(c.Created))
+		c.ID, c.Workspace, clean(c.Name), c.Account, c.Livemode, c.Last4, c.Key, Micros(c.Created))
 }
 
 // Connection is Connections.Connection.
@@ -33,7 +33,7 @@ func Connection(ctx context.Context, q Querier, workspace, id string) (store.Con
 func PutConnection(ctx context.Context, q Querier, c store.Connection) error {
 	return mustChange(ctx, q, store.ErrNotFound,
 		"UPDATE connections SET name = $2, account = $3, livemode = $4, last4 = $5, sealed = $6 WHERE id = $1",
-		c.ID, c.Name, c.Account, c.Livemode, c.Last4, c.Key)
+		c.ID, clean(c.Name), c.Account, c.Livemode, c.Last4, c.Key)
 }
 
 // DeleteConnection is Connections.DeleteConnection. It returns the ids of the endpoints that went with it.

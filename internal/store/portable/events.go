@@ -201,5 +201,10 @@ func Phrase(s string) string {
 	if len(s) > limit {
 		s = s[:limit]
 	}
-	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "") // what no engine's text may hold
+	return clean(s)
+}
+
+// clean takes out what no engine's text may hold.
+func clean(s string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(s, "\x00", ""), "")
 }

@@ -34,7 +34,7 @@ func CreateWebhook(ctx context.Context, q Querier, w store.Webhook) (store.Webho
 	if err := ownEndpoint(ctx, q, w); err != nil {
 		return store.Webhook{}, false, err
 	}
-	w.EventTypes = Canonical(w.EventTypes)
+	w.EventTypes, w.Name = Canonical(w.EventTypes), clean(w.Name)
 	types, err := jsonText(w.EventTypes)
 	if err != nil {
 		return store.Webhook{}, false, err
@@ -84,7 +84,7 @@ func PutWebhook(ctx context.Context, q Querier, w store.Webhook) (store.Webhook,
 	if err := ownEndpoint(ctx, q, w); err != nil {
 		return w, err
 	}
-	w.EventTypes = Canonical(w.EventTypes)
+	w.EventTypes, w.Name = Canonical(w.EventTypes), clean(w.Name)
 	types, err := jsonText(w.EventTypes)
 	if err != nil {
 		return w, err

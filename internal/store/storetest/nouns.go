@@ -229,6 +229,23 @@ func nouns() suite {
 			mustDo(t, err)
 			wantEqual(t, "created after detaching", created, true)
 		},
+		"OddText": func(t *testing.T, s store.Store) {
+			const odd = "a\x00b\xffc"
+			c := connection("a")
+			c.Name = odd
+			mustDo(t, s.CreateConnection(t.Context(), c))
+			wantEqual(t, "name of a connection", must[store.Connection](t)(s.Connection(t.Context(), "a", c.ID)).Name, "abc")
+			e := must[store.Endpoint](t)(s.EnsureEndpoint(t.Context(), endpoint(c)))
+			w := webhook(e, 0, "*")
+			w.Name = odd
+			w, _, err := s.CreateWebhook(t.Context(), w)
+			mustDo(t, err)
+			wantEqual(t, "name of a webhook", w.Name, "abc")
+			_, err = s.Webhook(t.Context(), "a", odd)
+			wantErr(t, "an odd id", err, store.ErrNotFound)
+			_, err = s.Receiver(t.Context(), odd)
+			wantErr(t, "an odd endpoint", err, store.ErrNotFound)
+		},
 		"Isolation": func(t *testing.T, s store.Store) {
 			ctx := t.Context()
 			l := newLine(t, s, "a", []string{"*"})
