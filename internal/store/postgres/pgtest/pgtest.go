@@ -137,7 +137,7 @@ func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 // Launch starts the server, at first or after Kill, and waits until it answers.
 func (s *Server) Launch() error {
 	// The shell ends the server when its input ends, which it does when this process is gone, however that happens.
-	const script = `exec 3<&0; "$@" & server=$!; (cat <&3 >/dev/null; kill -QUIT $server) & wait $server`
+	const script = `exec 3<&0; "$@" & server=$!; (cat <&3 >/dev/null; kill -QUIT $server) & watch=$!; wait $server; kill $watch`
 	deadline := time.Now().Add(time.Minute)
 	for {
 		args := []string{"-c", script, "sh", filepath.Join(s.bin, "postgres"), "-D", s.data(), "-k", s.dir, "-c", "listen_addresses="}
