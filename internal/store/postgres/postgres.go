@@ -48,6 +48,9 @@ const (
 	// patience bounds a transaction of ours, so that a database that hangs is like one that is away.
 	patience = 6 * time.Second
 
+	// idle is after how long a connection is tested before it is used again.
+	idle = 100 * time.Millisecond
+
 	// connections is the most that one process opens for its statements, unless the URL sets pool_max_conns.
 	connections = 16
 
@@ -164,6 +167,8 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 		config.ConnConfig.ConnectTimeout = patience
 	}
 	config.PingTimeout = patience
+	// No database restarts in less, so who asks after a restart does not get a connection from before.
+	config.ShouldPing = func(_ context.Context, p pgxpool.ShouldPingParams) bool { return p.IdleDuration > idle }
 	config.ConnConfig.DialFunc = dialer().DialContext
 	// Background work ends with this context, not with that of the call that opens.
 	ctxOwn, stop := context.WithCancel(context.WithoutCancel(ctx))

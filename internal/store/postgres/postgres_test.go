@@ -26,15 +26,15 @@ func TestMain(m *testing.M) {
 	os.Exit(pgtest.Main(m, func(s *pgtest.Server) { server = s }))
 }
 
-// idle are the URLs of databases that tests have done with.
-var idle = make(chan string, 100)
+// spare are the URLs of databases that tests have done with.
+var spare = make(chan string, 100)
 
 // database returns the URL of an empty store, which may have been another test's before: making one takes long.
 func database(tb testing.TB) string {
 	tb.Helper()
 	var url string
 	select {
-	case url = <-idle:
+	case url = <-spare:
 	default:
 		url = server.Database(tb)
 		_, err := Migrate(context.Background(), url, zerolog.Nop())
@@ -46,7 +46,7 @@ func database(tb testing.TB) string {
 			statements = append(statements, "DELETE FROM "+table.Name)
 		}
 		check(tb, execute(url, strings.Join(statements, "; ")))
-		idle <- url
+		spare <- url
 	})
 	return url
 }
