@@ -40,6 +40,7 @@ type Metrics struct {
 	received         *prometheus.CounterVec
 	refused          *prometheus.CounterVec
 	attempts         *prometheus.CounterVec
+	actions          *prometheus.CounterVec
 	attemptDuration  prometheus.Histogram
 	latency          prometheus.Histogram
 	commitDuration   prometheus.Histogram
@@ -87,6 +88,7 @@ func New(version string) *Metrics {
 
 	m.received = counters("events_received_total", "Events that were stored (new), or had been before (duplicate); by webhook from Stripe, or by catch-up.", "source", "result")
 	m.refused = counters("events_refused_total", "Events that were not accepted from Stripe, by reason.", "reason")
+	m.actions = counters("endpoint_actions_total", "What was done at Stripe to mend its webhook endpoints.", "action")
 	m.attempts = counters("delivery_attempts_total", "Attempts to deliver an event, by outcome (delivered, retry, dead) and by class of the subscriber's status.", "outcome", "status")
 	m.attemptDuration = histogram("delivery_attempt_duration_seconds", "Time of one attempt to deliver an event.", answerTimes)
 	m.latency = histogram("delivery_latency_seconds", "Time from an event's arrival to the subscriber's 2xx, retries included and repeats by hand left out.", deliveryTimes)
@@ -174,6 +176,9 @@ func (m *Metrics) Attempted(w store.Work, o store.Outcome) {
 		m.latency.Observe(max(0, a.At.Add(a.Duration).Sub(w.Delivery.Created)).Seconds())
 	}
 }
+
+// Acted counts one thing that was done to reconcile an endpoint.
+func (m *Metrics) Acted(a webhooks.Action) { m.actions.WithLabelValues(string(a.Kind)).Inc() }
 
 // Committed is told of every transaction of a writer that gathers operations.
 func (m *Metrics) Committed(operations int, took time.Duration) {

@@ -31,6 +31,8 @@ func (w world) Backlog(context.Context) (store.Backlog, error) {
 	return store.Backlog{Pending: 7, Waiting: 3, Out: 2, Bytes: 4096}, w.err
 }
 
+func (w world) LongestDue(context.Context) (time.Time, error) { return noon.Add(-time.Minute), w.err }
+
 func (w world) AllEndpoints(context.Context) ([]store.Endpoint, error) {
 	return []store.Endpoint{
 		{ID: "ep_1", State: store.EndpointEnabled}, {ID: "ep_2", State: store.EndpointEnabled}, {ID: "ep_3", State: store.EndpointDisabled},
@@ -105,6 +107,7 @@ func TestCounts(t *testing.T) {
 		`connector_backlog_claimed_deliveries 2`,
 		`connector_backlog_deliveries{state="pending"} 7`,
 		`connector_backlog_deliveries{state="waiting"} 3`,
+		`connector_backlog_overdue_seconds 60`,
 		`connector_build_info{version="1.2.3"} 1`,
 		`connector_catchup_lag_seconds 3600`,
 		`connector_delivery_attempt_duration_seconds_sum 4`,

@@ -13,6 +13,7 @@ import (
 // A Store is asked at every scrape.
 type Store interface {
 	Backlog(ctx context.Context) (store.Backlog, error)
+	LongestDue(ctx context.Context) (time.Time, error)
 	AllEndpoints(ctx context.Context) ([]store.Endpoint, error)
 }
 
@@ -45,6 +46,7 @@ var (
 	descUp        = describe("store_up", "1: the store could be read; 0: it could not.")
 	descBacklog   = describe("backlog_deliveries", "Deliveries that wait: pending (due now or later, or under way), waiting (their webhook is paused or disabled).", "state")
 	descOut       = describe("backlog_claimed_deliveries", "Of the pending deliveries, those that are claimed for an attempt.")
+	descOverdue   = describe("backlog_overdue_seconds", "For how long the delivery has been due that is due longest, of webhooks that are not paused or disabled.")
 	descBytes     = describe("store_bytes", "What the store takes on disk, as far as it knows.")
 	descEndpoints = describe("endpoints", "Endpoints by how they stand at Stripe.", "state")
 	descLag       = describe("catchup_lag_seconds", "How far the endpoint that is furthest behind is behind Stripe's list of events, as far as this process knows.")
@@ -53,7 +55,7 @@ var (
 
 // Describe implements [prometheus.Collector].
 func (s *state) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descUp, descBacklog, descOut, descBytes, descEndpoints, descLag, descUnkept} {
+	for _, d := range []*prometheus.Desc{descUp, descBacklog, descOut, descOverdue, descBytes, descEndpoints, descLag, descUnkept} {
 		ch <- d
 	}
 }
@@ -77,6 +79,17 @@ func (s *state) Collect(ch chan<- prometheus.Metric) {
 	gauge(descBacklog, float64(backlog.Waiting), "waiting")
 	gauge(descOut, float64(backlog.Out))
 	gauge(descBytes, float64(backlog.Bytes))
+
+	due, err := s.store.LongestDue(ctx)
+	if err != nil {
+		up = 0
+		return
+	}
+	overdue := 0.0
+	if !due.IsZero() {
+		overdue = max(0, s.now().Sub(due).Seconds())
+	}
+	gauge(descOverdue, overdue)
 
 	endpoints, err := s.store.AllEndpoints(ctx)
 	if err != nil {

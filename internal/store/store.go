@@ -374,6 +374,9 @@ type Deliveries interface {
 	// Attempts returns the tries of one delivery, oldest first.
 	Attempts(ctx context.Context, workspace, delivery string) ([]Attempt, error)
 	Deliveries(ctx context.Context, workspace string, f DeliveryFilter, p Page) (List[Delivery], error)
+	// LongestDue returns since when the delivery has been due that is due longest, of all webhooks that go out; zero: nothing is
+	// pending there. It may lie in the future, and costs one look for each webhook.
+	LongestDue(ctx context.Context) (time.Time, error)
 	// Retry makes a delivery in any state due now and starts its schedule anew, unless it is being tried at this moment. It ends
 	// a hold of the webhook: who retries by hand knows better than the subscriber did.
 	// ErrConflict: its webhook was detached.

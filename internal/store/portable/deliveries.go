@@ -179,3 +179,12 @@ func AllQueued(ctx context.Context, q Querier) ([]Queued, error) {
 	}
 	return all(ctx, q, scan, "SELECT webhook, COUNT(*), MIN(next_at) FROM deliveries WHERE state = 'pending' GROUP BY webhook")
 }
+
+// LongestDue is Deliveries.LongestDue.
+func LongestDue(ctx context.Context, q Querier) (due time.Time, err error) {
+	// One look into the index of what is due, for each webhook.
+	err = q.QueryRowContext(ctx, "SELECT COALESCE(MIN(due), 0) FROM (SELECT (SELECT MIN(d.next_at) FROM deliveries d "+
+		"WHERE d.webhook = w.id AND d.state = 'pending') AS due FROM webhooks w "+
+		"WHERE w.detached = 0 AND w.state IN ('active', 'failing')) AS dues").Scan(timeColumn{&due})
+	return due, err
+}

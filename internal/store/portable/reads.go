@@ -2,6 +2,7 @@ package portable
 
 import (
 	"context"
+	"time"
 
 	"stripe-connector/internal/store"
 )
@@ -119,6 +120,12 @@ func (r Reads) Fates(ctx context.Context, workspace, endpoint, event string) ([]
 func (r Reads) Delivery(ctx context.Context, workspace, id string) (store.Delivery, error) {
 	d, err := Delivery(ctx, r.q, workspace, id)
 	return d, r.failure(ctx, "reading a delivery", err)
+}
+
+// LongestDue tells since when something has been due.
+func (r Reads) LongestDue(ctx context.Context) (time.Time, error) {
+	due, err := LongestDue(ctx, r.q)
+	return due, r.failure(ctx, "reading what is due longest", err)
 }
 
 // Attempts reads the tries of a delivery.

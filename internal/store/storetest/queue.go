@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -212,6 +213,24 @@ func queue() suite {
 			}
 			b := must[store.Backlog](t)(s.Backlog(t.Context()))
 			wantEqual(t, "backlog", []int{b.Pending, b.Out, b.Waiting}, []int{2, 1, 0})
+		},
+		"LongestDue": func(t *testing.T, s store.Store) {
+			longest := func() time.Time { t.Helper(); return must[time.Time](t)(s.LongestDue(t.Context())) }
+			wantEqual(t, "of nothing", longest(), time.Time{})
+			l := newLine(t, s, "a", []string{"*"}, []string{"*"})
+			l.fill(t, 3, "a.b")
+			var due []time.Time
+			for _, d := range must[store.List[store.Delivery]](t)(s.Deliveries(t.Context(), "a", store.DeliveryFilter{}, store.Page{})).Data {
+				due = append(due, d.NextAt)
+			}
+			wantEqual(t, "of six", longest(), slices.MinFunc(due, time.Time.Compare))
+			for _, w := range l.webhooks {
+				must[store.Webhook](t)(s.UpdateWebhook(t.Context(), "a", w.ID, func(w *store.Webhook) error {
+					w.State = store.WebhookPaused
+					return nil
+				}))
+			}
+			wantEqual(t, "of paused webhooks", longest(), time.Time{})
 		},
 		"ReleaseAndRetryNow": func(t *testing.T, s store.Store) {
 			l := newLine(t, s, "a", []string{"*"})
