@@ -12,9 +12,15 @@ import (
 
 // The limits, as they are counted.
 const (
-	limitRate   = "rate"   // requests of one token
-	limitBusy   = "busy"   // requests at once
-	limitTokens = "tokens" // wrong tokens from one address
+	limitRate     = "rate"     // requests of one token
+	limitBusy     = "busy"     // requests at once
+	limitSearches = "searches" // wide ones at once
+	limitTokens   = "tokens"   // wrong tokens from one address
+)
+
+const (
+	wide    = 100 // objects, beyond which a search that is answered as a whole is wide: one page of Stripe's
+	maxWide = 16  // wide searches at once, since each holds what it found until it can answer
 )
 
 // limits turn requests away before they cost much.
@@ -22,10 +28,11 @@ type limits struct {
 	rate    *httprate.RateLimiter // by token; nil: none
 	callers chan struct{}         // one for each request under way; nil: none
 	senders chan struct{}         // the same for what Stripe sends, so that strangers at its door keep no caller out
+	wide    chan struct{}         // one for each wide search under way
 }
 
 func newLimits(perSecond, atOnce int) limits {
-	var l limits
+	l := limits{wide: make(chan struct{}, maxWide)}
 	if perSecond > 0 {
 		l.rate = httprate.NewRateLimiter(perSecond, time.Second, httprate.WithResponseHeaders(httprate.ResponseHeaders{}))
 	}
@@ -45,6 +52,18 @@ func (l *limits) enter(at route) (leave func(), ok bool) {
 	if room == nil || (at.role == public && at.method == http.MethodGet) {
 		return func() {}, true
 	}
+	return take(room)
+}
+
+// hold takes room for the objects of a search, and reports whether there was any.
+func (l *limits) hold(objects int) (leave func(), ok bool) {
+	if objects <= wide {
+		return func() {}, true
+	}
+	return take(l.wide)
+}
+
+func take(room chan struct{}) (leave func(), ok bool) {
 	select {
 	case room <- struct{}{}:
 		return func() { <-room }, true

@@ -133,6 +133,28 @@ func TestRequestsAtOnceAreLimited(t *testing.T) {
 	})
 }
 
+func TestWideSearchesAtOnceAreLimited(t *testing.T) {
+	t.Parallel()
+	l := newLimits(0, 0)
+	var leave func()
+	for i := range maxWide {
+		var ok bool
+		if leave, ok = l.hold(wide + 1); !ok {
+			t.Fatalf("wide search %d finds no room", i)
+		}
+	}
+	if _, ok := l.hold(wide + 1); ok {
+		t.Errorf("wide search %d finds room", maxWide)
+	}
+	if _, ok := l.hold(wide); !ok {
+		t.Error("a search for a page finds no room")
+	}
+	leave()
+	if _, ok := l.hold(wide + 1); !ok {
+		t.Error("the room of a search that is over is not free")
+	}
+}
+
 func TestGuessingIsLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -116,6 +117,12 @@ func (s *server) search(w http.ResponseWriter, r *http.Request, session stripeap
 	if strings.Contains(r.Header.Get("Accept"), ndjson) {
 		return stream(r.Context(), w, results)
 	}
+	leave, ok := s.limits.hold(b.Limit())
+	if !ok {
+		return s.turnAway(limitSearches, http.StatusServiceUnavailable,
+			"Too many searches for more than 100 objects are under way; ask for fewer, or for application/x-ndjson.", time.Second)
+	}
+	defer leave()
 	var buf bytes.Buffer
 	buf.WriteString(`{"bundles":[`)
 	for object, err := range results.All(r.Context()) {
