@@ -66,10 +66,15 @@ type EventLister interface {
 // run catches up, from the oldest event to the newest. The position is stored as it goes on, so that a run that was
 // interrupted is taken up where it stopped.
 func (c *catcher) run(ctx context.Context, e store.Endpoint) error {
-	e, err := c.registrar.store.Endpoint(ctx, e.Workspace, e.ID)
-	if errors.Is(err, store.ErrNotFound) {
+	err := c.endpoint(ctx, e)
+	if errors.Is(err, store.ErrNotFound) { // its last webhook has gone meanwhile
 		return nil
 	}
+	return err
+}
+
+func (c *catcher) endpoint(ctx context.Context, e store.Endpoint) error {
+	e, err := c.registrar.store.Endpoint(ctx, e.Workspace, e.ID)
 	if err != nil {
 		return fmt.Errorf("reading the endpoint: %w", err)
 	}
@@ -138,7 +143,7 @@ func (c *catcher) account(
 			some = nil
 		}
 		w := &walk{list: func(ctx context.Context, after string) ([]listed, bool, error) {
-			return c.list(ctx, e, account, some, since, after)
+			return c.list(ctx, account, some, since, after)
 		}}
 		if err := w.descend(ctx); err != nil {
 			return last, err
@@ -220,9 +225,6 @@ func (c *catcher) move(ctx context.Context, e store.Endpoint, to store.Position)
 		}
 		return nil
 	})
-	if errors.Is(err, store.ErrNotFound) {
-		return nil
-	}
 	if err != nil {
 		return fmt.Errorf("storing how far the endpoint has caught up: %w", err)
 	}
@@ -254,7 +256,7 @@ type listed struct {
 
 // list asks for one page, newest first, behind the event called after.
 func (c *catcher) list(
-	ctx context.Context, e store.Endpoint, account string, types []string, since time.Time, after string,
+	ctx context.Context, account string, types []string, since time.Time, after string,
 ) (events []listed, more bool, err error) {
 	if err := pause(ctx, listGap); err != nil {
 		return nil, false, err

@@ -6,11 +6,17 @@
 //	receive.go    Stripe's POST: verify the raw bytes (signature.go), read the outside (envelope.go), store, acknowledge
 //	dispatch.go   claim what is due, attempt it, take the outcome back; backoff.go says when to try again
 //	deliver.go    one attempt: sign, dial public addresses only, POST, judge the answer
+//	keeper.go     every few minutes, for each endpoint: reconcile.go mends what differs at Stripe, catchup.go takes in the events
+//	              that did not arrive; health.go says how that goes
+//	guard.go      subscribers that take nothing any more: marked, disabled, and the operator is told
 //	rescue.go     replay and retry in bulk, in the background; sample.go posts a sample
 //
 // An event lies in the store before Stripe is told that we have it, and a delivery stays there until its outcome is
 // committed. So a crash at any point loses nothing, and at worst has a subscriber see an event twice, under the same
 // webhook-id.
+//
+// Stripe and the store cannot change in one step. So the wish is stored before Stripe is called and forgotten after it, and
+// whatever a crash leaves in between is found by its mark and mended by the reconciler.
 //
 // The package knows no HTTP routes and no SQL. It never decodes events into stripe-go's structs: they are stored and
 // passed on as Stripe wrote them, whatever their API version.

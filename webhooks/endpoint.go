@@ -58,6 +58,7 @@ type registrar struct {
 	stripe    Caller
 	secrets   Sealer
 	publicURL string
+	observe   func(Action) // may be nil
 	now       func() time.Time
 	log       zerolog.Logger
 }

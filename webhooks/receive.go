@@ -164,9 +164,9 @@ func (r *Receiver) ingest(ctx context.Context, pool store.Endpoint, events []sto
 	if err != nil {
 		return nil, busy(fmt.Errorf("storing the event: %w", err))
 	}
-	receipts := make([]Receipt, len(stored))
-	for i, s := range stored {
-		e := &events[i]
+	receipts := make([]Receipt, len(events))
+	for i, e := range events {
+		s := &stored[i]
 		r.Dispatcher.Take(ctx, s.Work)
 		r.Log.Debug().Str("endpoint", pool.ID).Str("event", e.ID).Str("type", e.Type).Str("source", string(e.Source)).
 			Bool("new", s.New).Int("deliveries", s.Deliveries).Msg("received an event")

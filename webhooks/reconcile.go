@@ -268,7 +268,11 @@ func (r *registrar) deleteStrays(ctx context.Context, conn *store.Connection) ([
 func (r *registrar) action(e store.Endpoint, kind ActionKind, reason string) Action {
 	r.log.Info().Str("endpoint", e.ID).Str("stripe_id", e.StripeID).Str("action", string(kind)).Str("reason", reason).
 		Msg("reconciled an endpoint")
-	return Action{At: r.now(), Endpoint: e.ID, StripeID: e.StripeID, Kind: kind, Reason: reason}
+	a := Action{At: r.now(), Endpoint: e.ID, StripeID: e.StripeID, Kind: kind, Reason: reason}
+	if r.observe != nil {
+		r.observe(a)
+	}
+	return a
 }
 
 // permanent reports whether trying again soon is of no use: the key is refused, or may not do it.

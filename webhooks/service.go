@@ -13,13 +13,15 @@ import (
 	"stripe-connector/internal/store"
 )
 
-// ServiceConfig is what a Service works with. All fields are needed but PublicURL, without which nothing can be attached.
+// ServiceConfig is what a Service works with. All fields are needed but Observe,
+// and PublicURL, without which nothing can be attached.
 type ServiceConfig struct {
 	Store     ServiceStore
 	Stripe    Caller
 	Secrets   Sealer
 	Deliverer *Deliverer
-	PublicURL string // base URL at which Stripe reaches us
+	PublicURL string       // base URL at which Stripe reaches us
+	Observe   func(Action) // is told of all that is done to reconcile; nil: nobody is
 	Now       func() time.Time
 	Log       zerolog.Logger
 }
@@ -76,7 +78,8 @@ func NewService(cfg ServiceConfig) *Service {
 		Log:   cfg.Store,
 		store: cfg.Store,
 		registrar: &registrar{
-			store: cfg.Store, stripe: cfg.Stripe, secrets: cfg.Secrets, publicURL: cfg.PublicURL, now: cfg.Now, log: cfg.Log,
+			store: cfg.Store, stripe: cfg.Stripe, secrets: cfg.Secrets, publicURL: cfg.PublicURL, observe: cfg.Observe,
+			now: cfg.Now, log: cfg.Log,
 		},
 		health:  &healths{all: map[string]*kept{}},
 		secrets: cfg.Secrets, deliverer: cfg.Deliverer, now: cfg.Now, log: cfg.Log,

@@ -86,8 +86,8 @@ func (s *simStore) EnsureEndpoint(_ context.Context, e store.Endpoint) (store.En
 	return e, nil
 }
 
-func (s *simStore) Endpoint(_ context.Context, _, id string) (store.Endpoint, error) {
-	return s.Receiver(context.Background(), id)
+func (s *simStore) Endpoint(ctx context.Context, _, id string) (store.Endpoint, error) {
+	return s.Receiver(ctx, id)
 }
 
 func (s *simStore) Receiver(_ context.Context, id string) (store.Endpoint, error) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -28,7 +29,7 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 200, "how many seeds TestSimulation runs")
+	seeds    = flag.Int("seeds", 40, "how many seeds TestSimulation runs")
 	onlySeed = flag.Uint64("seed", 0, "the one seed that TestSimulation runs")
 )
 
@@ -96,6 +97,7 @@ func (w *world) chance(kind string, oneIn uint64) bool {
 }
 
 func simulate(t *testing.T, seed uint64) {
+	t.Helper()
 	w := &world{
 		t: t, seed: seed, draws: map[string]int{}, wanted: map[string]map[string]time.Time{}, flying: map[string]int{},
 		accepted: map[string]bool{}, moods: map[string]string{},
@@ -485,9 +487,7 @@ func (s *simStripe) serve(r *http.Request) *http.Response {
 	if r.Body != nil {
 		body, _ := io.ReadAll(r.Body)
 		sent, _ := url.ParseQuery(string(body))
-		for k, v := range sent {
-			form[k] = v
-		}
+		maps.Copy(form, sent)
 	}
 	answer := func(status int, v any) *http.Response {
 		body, err := json.Marshal(v)

@@ -96,7 +96,8 @@ func serve(ctx context.Context, in invocation) (err error) {
 		Observe: func(w store.Work, o store.Outcome) { activity.Attempted(w, o); counters.Attempted(w, o) }, Now: time.Now, Log: log,
 	})
 	hooks := webhooks.NewService(webhooks.ServiceConfig{
-		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
+		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Observe: counters.Acted,
+		Now: time.Now, Log: log,
 	})
 	defer hooks.Close()
 	counters.Watch(db, hooks, time.Now)
