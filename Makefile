@@ -50,6 +50,7 @@ test: ## run every test under the race detector, in random order
 	$(if $(CI),$(call need,npm,npm))
 	-$(call need,$(INITDB),postgresql)
 	CGO_ENABLED=1 go test -race -shuffle=on ./...
+	$(MAKE) simulate SEEDS=300
 
 .PHONY: test-browser
 test-browser: build ## drive the console in Chromium; SCREENSHOTS=DIR keeps a picture of every page
