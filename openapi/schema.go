@@ -36,7 +36,7 @@ func sharedSchemas() object {
 		{"Connection", closed("A stored Stripe API key, without the key.",
 			prop("id", "conn_…", text), prop("connection_name", "", text), prop("account", "Stripe account, acct_…; empty if the key may not read it.", text),
 			prop("livemode", "", boolean), prop("last4", "Last four characters of the key.", text), prop("created", "", moment))},
-		{"Deed", closed("Something that was done, without any values.", prop("id", "", text), prop("token", "Id of the token with which it was done.", text),
+		{"Deed", closed("Something that was done, without any values.", prop("id", "", text), prop("token", "Id of the token with which it was done; empty: by the operator, on the command line.", text),
 			prop("action", "Such as `webhook.pause`.", text), prop("subject", "Id of what it was done to.", text),
 			prop("request_id", "Id of the request in the service's log.", text), prop("created", "", moment))},
 		{"Token", closed("An API token, without the token itself.", tokenProperties()...)},

@@ -72,7 +72,7 @@ func token(ctx context.Context, in invocation) error {
 			return err
 		}
 		defer db.Close()
-		tokens = localTokens{connection.NewTokens(db, time.Now, zerolog.Nop()), f.workspace}
+		tokens = localTokens{connection.NewTokens(db, time.Now, zerolog.Nop()), db, f.workspace}
 	}
 	switch verb {
 	case "create":
@@ -119,12 +119,24 @@ func printTokens(ctx context.Context, out io.Writer, tokens tokenStore) error {
 
 type localTokens struct {
 	*connection.Tokens
+	audit     store.Audit
 	workspace string
 }
 
+// note adds to the audit trail what was done without a token.
+func (l localTokens) note(ctx context.Context, action, subject string) error {
+	now := time.Now()
+	return l.audit.Note(ctx, store.Deed{
+		ID: store.NewID(store.PrefixDeed, now), Workspace: l.workspace, Action: action, Subject: subject, Created: now.UTC().Truncate(time.Microsecond),
+	})
+}
+
 func (l localTokens) create(ctx context.Context, role connection.Role, name string) (string, error) {
-	_, made, err := l.Create(ctx, l.workspace, role, name)
-	return made, err
+	view, made, err := l.Create(ctx, l.workspace, role, name)
+	if err != nil {
+		return "", err
+	}
+	return made, l.note(ctx, "token.create", view.ID)
 }
 
 func (l localTokens) list(ctx context.Context, cursor string) ([]connection.TokenView, string, error) {
@@ -133,7 +145,10 @@ func (l localTokens) list(ctx context.Context, cursor string) ([]connection.Toke
 }
 
 func (l localTokens) revoke(ctx context.Context, id string) error {
-	return l.Revoke(ctx, l.workspace, id)
+	if err := l.Revoke(ctx, l.workspace, id); err != nil {
+		return err
+	}
+	return l.note(ctx, "token.delete", id)
 }
 
 type remoteTokens struct{ remote }

@@ -121,7 +121,7 @@ type Audit interface {
 type Deed struct {
 	ID        string // aud_…
 	Workspace string
-	Token     string // id of the token with which it was done
+	Token     string // id of the token with which it was done; empty: by the operator, on the command line
 	Action    string // what and to which kind of thing: "webhook.pause"
 	Subject   string // id of the thing
 	Request   string // id of the request in the log
