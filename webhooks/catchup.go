@@ -33,7 +33,7 @@ const (
 	listGap = 100 * time.Millisecond
 
 	// A catch-up lets deliveries get through while more than clearBelow of them wait, for at most clearTime after each batch.
-	clearBelow = 200
+	clearBelow = 50
 	clearTime  = time.Second
 	clearLook  = 25 * time.Millisecond
 
