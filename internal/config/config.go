@@ -43,7 +43,7 @@ type Config struct {
 	StripeRateLive      float64       `split_words:"true" default:"100" desc:"Calls per second and connection with live keys."`
 	RequestTimeout      time.Duration `split_words:"true" default:"35s" desc:"Time for one module call, retries included."`
 	MaxLimit            int           `split_words:"true" default:"1000" desc:"The highest limit that a search may ask for."`
-	RateLimit           int           `split_words:"true" default:"200" desc:"Requests per second and API token; more are answered 429. 0 means any number."`
+	RateLimit           int           `split_words:"true" default:"5000" desc:"Requests per second and API token; more are answered 429. 0 means any number."`
 	MaxConcurrent       int           `split_words:"true" default:"1024" desc:"Requests under way at once, of callers and of Stripe each; more are answered 503."`
 	AllowPrivateTargets bool          `split_words:"true" default:"false" desc:"Let webhooks target http URLs and private addresses. For development only."`
 	DeliveryTimeout     time.Duration `split_words:"true" default:"30s" desc:"Time for one attempt to deliver an event."`
