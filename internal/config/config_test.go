@@ -56,7 +56,7 @@ func TestDefaults(t *testing.T) {
 	}
 	want := config.Config{
 		Listen: ":8080", DatabaseURL: config.NewSecret("sqlite:data/connector.db"), StripeAPIBase: "https://api.stripe.com",
-		StripeRateTest: 25, StripeRateLive: 100, RequestTimeout: 35 * time.Second, MaxLimit: 1000, RateLimit: 200, MaxConcurrent: 1024,
+		StripeRateTest: 25, StripeRateLive: 100, RequestTimeout: 35 * time.Second, MaxLimit: 1000, RateLimit: 5000, MaxConcurrent: 1024,
 		DeliveryTimeout: 30 * time.Second, RetrySchedule: waits, CatchupInterval: 5 * time.Minute, Retention: 720 * hours,
 		LogLevel: zerolog.InfoLevel, LogFormat: "json",
 	}
