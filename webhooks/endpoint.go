@@ -118,13 +118,15 @@ func (r *registrar) url(id string) string {
 	return strings.TrimRight(r.publicURL, "/") + "/stripe/" + id
 }
 
-// ensure returns the pool's endpoint as stored, which need not exist at Stripe yet.
-func (r *registrar) ensure(ctx context.Context, conn *store.Connection, p pool) (store.Endpoint, error) {
+// ensure returns the pool's endpoint as stored, which need not exist at Stripe yet, and whether it was stored just now.
+func (r *registrar) ensure(ctx context.Context, conn *store.Connection, p pool) (e store.Endpoint, fresh bool, err error) {
 	now := r.now()
-	return r.store.EnsureEndpoint(ctx, store.Endpoint{
-		ID: store.NewID(store.PrefixEndpoint, now), Workspace: conn.Workspace, Connection: conn.ID, Connect: p.connect,
+	id := store.NewID(store.PrefixEndpoint, now)
+	e, err = r.store.EnsureEndpoint(ctx, store.Endpoint{
+		ID: id, Workspace: conn.Workspace, Connection: conn.ID, Connect: p.connect,
 		APIVersion: p.apiVersion, Livemode: conn.Livemode, State: store.EndpointAbsent, Created: now,
 	})
+	return e, e.ID == id, err
 }
 
 // settle makes Stripe send the endpoint exactly these types, and waits for its word. With no types the endpoint is deleted.
@@ -271,26 +273,38 @@ func (r *registrar) remove(ctx context.Context, conn *store.Connection, e store.
 	return stored, nil
 }
 
-// forget drops an endpoint that neither Stripe nor a webhook has. Whatever goes wrong is left to the reconciler.
-func (r *registrar) forget(ctx context.Context, e store.Endpoint) {
+// forget drops an endpoint that neither Stripe nor a webhook has, once Stripe lists none with its mark: without the row nobody
+// would look for what an earlier change left. Whatever goes wrong is left to the reconciler.
+func (r *registrar) forget(ctx context.Context, conn *store.Connection, e store.Endpoint) {
 	if e.StripeID != "" {
 		return
 	}
+	r.deleteOthers(ctx, conn, e)
+	all, err := r.marked(ctx, conn)
+	if err != nil || slices.ContainsFunc(all, func(w *stripe.WebhookEndpoint) bool { return w.Metadata[endpointMark] == e.ID }) {
+		r.log.Warn().Err(err).Str("endpoint", e.ID).Msg("an endpoint cannot be forgotten yet")
+		return
+	}
+	r.drop(ctx, e)
+}
+
+// drop deletes the row of an endpoint that no webhook uses.
+func (r *registrar) drop(ctx context.Context, e store.Endpoint) {
 	err := r.store.DeleteEndpoint(ctx, e.Workspace, e.ID)
 	if err != nil && !errors.Is(err, store.ErrConflict) && !errors.Is(err, store.ErrNotFound) {
 		r.log.Warn().Err(err).Str("endpoint", e.ID).Msg("forgetting an endpoint")
 	}
 }
 
-// abandon forgets an endpoint that could not be created. When nobody knows whether Stripe made it, it stays stored: then it
+// abandon forgets an endpoint, if it is fresh, that could not be created. When nobody knows whether Stripe made it, it stays stored: then it
 // is the note from which the reconciler learns what to delete.
-func (r *registrar) abandon(ctx context.Context, e store.Endpoint, cause error) {
+func (r *registrar) abandon(ctx context.Context, e store.Endpoint, fresh bool, cause error) {
 	var failed *stripeapi.Error
 	var faults spec.Faults
 	refused := errors.As(cause, &faults) || errors.Is(cause, stripeapi.ErrKeyRefused) ||
 		errors.As(cause, &failed) && failed.Stripe != nil && failed.Status < http.StatusInternalServerError
-	if refused {
-		r.forget(ctx, e)
+	if refused && fresh && e.StripeID == "" {
+		r.drop(ctx, e)
 	}
 }
 
@@ -314,7 +328,7 @@ func (r *registrar) resettle(ctx context.Context, conn *store.Connection, e stor
 		return
 	}
 	if len(types) == 0 {
-		r.forget(ctx, e)
+		r.forget(ctx, conn, e)
 	}
 }
 

@@ -157,7 +157,7 @@ func (r *registrar) reconcile(ctx context.Context, conn *store.Connection, e sto
 		done = append(done, action)
 	}
 	if len(types) == 0 {
-		r.forget(ctx, e)
+		r.forget(ctx, conn, e)
 	}
 	return done, nil
 }

@@ -155,7 +155,7 @@ func (s *Service) Attach(ctx context.Context, workspace string, a Attachment) (A
 
 // widen makes Stripe send the pool these types besides those that its webhooks want. The pool is locked.
 func (s *Service) widen(ctx context.Context, conn *store.Connection, p pool, types []string) (store.Endpoint, error) {
-	endpoint, err := s.registrar.ensure(ctx, conn, p)
+	endpoint, fresh, err := s.registrar.ensure(ctx, conn, p)
 	if err != nil {
 		return endpoint, fmt.Errorf("storing the endpoint: %w", err)
 	}
@@ -166,7 +166,7 @@ func (s *Service) widen(ctx context.Context, conn *store.Connection, p pool, typ
 	settled, err := s.registrar.settle(ctx, conn, endpoint, union(wanted, types))
 	if err != nil {
 		// If the pool was new, this leaves nothing of it.
-		s.registrar.abandon(context.WithoutCancel(ctx), endpoint, err)
+		s.registrar.abandon(context.WithoutCancel(ctx), endpoint, fresh, err)
 	}
 	return settled, err
 }
@@ -305,7 +305,7 @@ func (s *Service) detach(ctx context.Context, f *found) error {
 		return fmt.Errorf("deleting the webhook: %w", err)
 	}
 	if len(rest) == 0 {
-		s.registrar.forget(ctx, settled)
+		s.registrar.forget(ctx, &f.conn, settled)
 	}
 	s.log.Info().Str("webhook", f.webhook.ID).Str("endpoint", settled.ID).Msg("detached a webhook")
 	return nil
