@@ -2,6 +2,7 @@ package modules
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/stripe/stripe-go/v79/paymentintent"
 	"github.com/stripe/stripe-go/v79/refund"
 
+	"stripe-connector/internal/makeapp"
 	"stripe-connector/internal/spec"
 	"stripe-connector/modules/lookups"
 	"stripe-connector/modules/shared"
@@ -71,6 +73,42 @@ func TestModule42(t *testing.T) {
 	if len(manifest.Fields) != len(f.paths) || !strings.Contains(string(document), manifest.Path) {
 		t.Errorf("the manifest has %d fields of %d, and the document has no %s", len(manifest.Fields), len(f.paths), manifest.Path)
 	}
+	shown := map[string]string{"the export": exported(t, c), "the page": page(t, c, "/docs/modules/increment-authorization")}
+	for where, text := range shown {
+		for _, label := range []string{"Increment an Authorization", "Payment Intent ID", "Statement Descriptor", "Application Fee Amount"} {
+			if !strings.Contains(text, label) {
+				t.Errorf("%s does not show %s", where, label)
+			}
+		}
+	}
+}
+
+// exported is the whole Make app of a catalogue.
+func exported(t *testing.T, c *spec.Catalogue) string {
+	t.Helper()
+	app, err := makeapp.New(makeapp.Config{Name: makeapp.DefaultName, BaseURL: "https://connector.example.com", Catalogue: c})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for _, f := range app.Project() {
+		if strings.Contains(f.Path, "ncrement") || strings.HasSuffix(f.Path, "makecomapp.json") {
+			text.Write(f.Data)
+		}
+	}
+	return text.String()
+}
+
+// page is one of the pages for people.
+func page(t *testing.T, c *spec.Catalogue, path string) string {
+	t.Helper()
+	docs, err := openapi.Docs(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	docs.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))
+	return w.Body.String()
 }
 
 // TestPlantedFaults: a faulty declaration cannot start, and its error says where the fault is.
