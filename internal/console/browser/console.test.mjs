@@ -72,7 +72,7 @@ test("a module with faults, then done", async () => {
 	const amount = page.locator("#in-amount");
 	assert.equal(await amount.getAttribute("aria-invalid"), "true");
 	assert.equal(await amount.inputValue(), "12.50");
-	assert.match(await page.evaluate(() => document.activeElement.id), /^in-/); // the first faulty field
+	await page.waitForFunction(() => document.activeElement.matches("[id^=in-][aria-invalid]")); // the first faulty field
 	await amount.fill("1250");
 	await page.locator("#in-currency").fill("usd");
 	for (const label of await page.locator("#faults a").allTextContents()) {
@@ -94,7 +94,7 @@ test("a module with rows, by keyboard", async () => {
 	await page.keyboard.press("Enter");
 	await visible(page.locator("#answer").getByText("200", {exact: true}));
 	assert.match(await page.locator("#answer-json").textContent(), /<script>alert\(1\)<\/script>/);
-	assert.equal(await page.evaluate(() => document.activeElement.id), "answer-head");
+	await page.waitForFunction(() => document.activeElement.id === "answer-head"); // the focus follows the answer
 });
 
 test("a lookup and a nested choice", async () => {
@@ -113,7 +113,7 @@ test("a lookup and a nested choice", async () => {
 	await method.focus();
 	await method.selectOption("send_invoice");
 	await visible(days);
-	assert.equal(await page.evaluate(() => document.activeElement.id), "in-collection_method"); // kept over the exchange
+	await page.waitForFunction(() => document.activeElement.id === "in-collection_method"); // kept over the exchange
 	assert.match(await customer.inputValue(), /^cus_/);
 	await days.fill("30");
 	await page.getByRole("button", {name: "Run"}).click();
