@@ -13,13 +13,14 @@ import (
 	"strings"
 	"time"
 
+	"stripe-connector/internal/child"
 	"stripe-connector/internal/stripetest"
 )
 
 // demo is one run of the demo command.
 type demo struct {
 	once      bool
-	connector string // path of the binary, see connectorPath
+	connector string // path of the binary, see child.Connector
 	listen    string // address of the connector
 	data      string // folder of its database; a temporary one if empty
 	stripeKey string // a test key of the real Stripe, or empty for the sandbox
@@ -51,7 +52,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if data, err = filepath.Abs(data); err != nil {
 		return err
 	}
-	listen, err := freeAddress(ctx, d.listen)
+	listen, err := child.FreeAddress(ctx, d.listen)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func (d *demo) run(ctx context.Context) (err error) {
 	}
 	url := "http://127.0.0.1:" + port
 	token := "sc_" + rand.Text() + rand.Text()
-	c, err := startConnector(ctx, connectorPath(d.connector), url, []string{
+	c, err := child.Start(ctx, url, []string{
 		"CONNECTOR_LISTEN=" + listen,
 		"CONNECTOR_PUBLIC_URL=" + url,
 		"CONNECTOR_STRIPE_API_BASE=" + stripeBase,
@@ -70,11 +71,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 		"CONNECTOR_ALLOW_PRIVATE_TARGETS=true",
 		"CONNECTOR_LOG_FORMAT=console",
 		"CONNECTOR_LOG_LEVEL=warn",
-	}, d.stderr)
+	}, d.stderr, child.Connector(d.connector), "serve")
 	if err != nil {
 		return err
 	}
-	defer c.stop()
+	defer c.Stop()
 
 	fmt.Fprintf(d.stdout, "The connector is up at %s, with %s behind it.\n", url, stripeName)
 	w := &walk{base: url, token: token, stripeKey: d.stripeKey, out: d.stdout}
@@ -101,16 +102,16 @@ Go on with:
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-c.done:
+	case <-c.Done():
 		if ctx.Err() != nil {
 			return nil
 		}
-		return c.died()
+		return c.Died()
 	}
 }
 
 // whileAlive runs the walk, and stops it when the connector dies under it.
-func whileAlive(ctx context.Context, c *child, walk func(context.Context) error) error {
+func whileAlive(ctx context.Context, c *child.Process, walk func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var err error
@@ -121,15 +122,15 @@ func whileAlive(ctx context.Context, c *child, walk func(context.Context) error)
 	}()
 	select {
 	case <-walked:
-	case <-c.done:
+	case <-c.Done():
 		cancel()
 		<-walked
-		return c.died()
+		return c.Died()
 	}
 	if broken := new(neturl.Error); errors.As(err, &broken) {
 		select { // a connection that broke is how the death of the connector shows first
-		case <-c.done:
-			return c.died()
+		case <-c.Done():
+			return c.Died()
 		case <-time.After(time.Second):
 		}
 	}

@@ -3,7 +3,6 @@
 //	main.go   the commands and their flags
 //	serve.go  serve: the local Stripe by itself, with something in it
 //	demo.go   demo: sandbox, connector and walk together; what `make run` calls
-//	child.go  the connector as a child process
 //	walk.go   the walk: the main job, request by request
 //	show.go   how requests and answers are shown
 package main
