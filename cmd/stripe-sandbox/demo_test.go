@@ -227,8 +227,8 @@ func TestDemoFails(t *testing.T) {
 	tests := []struct {
 		mode, wantErr, wantLog string
 	}{
-		{"dies", "the connector died, its log is above: exit status 1", "cannot open sqlite:"},
-		{"crashes", "the connector died, its log is above: exit status 3", ""},
+		{"dies", "died, its log is above: exit status 1", "cannot open sqlite:"},
+		{"crashes", "died, its log is above: exit status 3", ""},
 		{"lenient", "update-customer answered 200, wanted 422", ""},
 	}
 	for _, tt := range tests {
@@ -293,7 +293,7 @@ func TestCommandLine(t *testing.T) {
 		{[]string{"dance"}, `unknown command "dance"`},
 		{[]string{"serve", "now"}, `unexpected argument "now"`},
 		{[]string{"demo", "--twice"}, "flag provided but not defined"},
-		{[]string{"demo", "--connector", filepath.Join(t.TempDir(), "none")}, "starting the connector"},
+		{[]string{"demo", "--connector", filepath.Join(t.TempDir(), "none")}, "starting none"},
 		{[]string{"help"}, ""},
 	}
 	for _, tt := range tests {
