@@ -10,6 +10,7 @@ COMMIT  := $(or $(shell git rev-parse HEAD 2>/dev/null),unknown)
 BUILDFLAGS := -trimpath -buildvcs=false -tags timetzdata -ldflags "-s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)"
 
 FUZZTIME ?= 30s
+DURATION ?= 1h
 SEEDS    ?= 10000
 BENCH    ?= .
 
@@ -123,6 +124,10 @@ fuzz: ## run each fuzz target for FUZZTIME (30s)
 .PHONY: simulate
 simulate: ## run the event line against SEEDS (10000) seeds of crashes, losses and tampering
 	go test -timeout=0 -run='^TestSimulation$$' ./webhooks -seeds=$(SEEDS)
+
+.PHONY: soak
+soak: build ## load the connector for DURATION (1h): 100 events/s and 20 module calls/s; nothing may be lost, refused or grow
+	bin/stripe-sandbox soak --for $(DURATION)
 
 .PHONY: bench
 bench: $(BENCHSTAT) ## run the benchmarks (BENCH=.) ten times into .bench/new.txt, compare with .bench/base.txt

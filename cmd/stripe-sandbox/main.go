@@ -5,6 +5,8 @@
 //	demo.go   demo: sandbox, connector and walk together; what `make run` calls
 //	walk.go   the walk: the main job, request by request
 //	show.go   how requests and answers are shown
+//	soak.go   soak: a steady load on the connector, watched from outside
+//	report.go what a soak measures, shows and judges
 package main
 
 import (
@@ -16,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
 
 const usage = `A local Stripe for trying stripe-connector without an account.
@@ -28,6 +31,11 @@ Usage:
   stripe-sandbox demo [--once] [--connector PATH] [--listen ADDR] [--data DIR]
         runs the local Stripe and the connector, walks once through the main
         job, and stays up; with STRIPE_KEY=sk_test_… it uses the real Stripe
+
+  stripe-sandbox soak [--for 1h] [--events 100] [--calls 20] [--connector PATH]
+        keeps the connector under a steady load of events and module calls a
+        second; fails if anything is lost or refused, or memory or open files
+        grow (Linux)
 `
 
 func main() {
@@ -60,6 +68,13 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		flags.StringVar(&d.listen, "listen", "127.0.0.1:0", "")
 		flags.StringVar(&d.data, "data", "", "")
 		command = func() error { return d.run(ctx) }
+	case "soak":
+		s := soak{stdout: stdout, stderr: stderr}
+		flags.DurationVar(&s.length, "for", time.Hour, "")
+		flags.IntVar(&s.events, "events", 100, "")
+		flags.IntVar(&s.calls, "calls", 20, "")
+		flags.StringVar(&s.connector, "connector", "", "")
+		command = func() error { return s.run(ctx) }
 	case "help", "-h", "-help", "--help":
 		fmt.Fprint(stdout, usage)
 		return nil

@@ -125,7 +125,16 @@ func (w *walk) watch(ctx context.Context) error {
 	defer cancel()
 	w.say("A webhook: Stripe's events, stored first, then delivered to a subscriber, signed and retried.")
 	events := make(chan received, 16)
-	subscriber, err := subscribe(ctx, events)
+	subscriber, err := subscribe(ctx, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		select {
+		case events <- received{r.Header, body}:
+		case <-r.Context().Done():
+		}
+	}))
 	if err != nil {
 		return err
 	}
@@ -183,24 +192,12 @@ type subscriber struct {
 	close func()
 }
 
-func subscribe(ctx context.Context, events chan<- received) (*subscriber, error) {
+func subscribe(ctx context.Context, handler http.Handler) (*subscriber, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("starting the subscriber: %w", err)
 	}
-	srv := &http.Server{
-		ReadHeaderTimeout: 10 * time.Second,
-		Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			body, err := io.ReadAll(r.Body)
-			if err != nil {
-				return
-			}
-			select {
-			case events <- received{r.Header, body}:
-			case <-r.Context().Done():
-			}
-		}),
-	}
+	srv := &http.Server{ReadHeaderTimeout: 10 * time.Second, Handler: handler}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
