@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 
@@ -16,8 +17,7 @@ import (
 )
 
 const (
-	// overlap is how far before the newest known event a catch-up begins: Stripe's list may show an event a little late, and
-	// our clock may differ from Stripe's.
+	// overlap is how far before the end of the last one a catch-up begins, since Stripe's list may show an event a little late.
 	overlap = 5 * time.Minute
 
 	// maxListTypes is how many types one call may ask for, see https://docs.stripe.com/api/events/list.
@@ -45,7 +45,7 @@ const (
 )
 
 // A catcher takes in what Stripe did not deliver to one endpoint: it compares GET /v1/events, which goes back 30 days, with
-// what is stored, from the newest event that the last comparison saw. What arrived already is recognized by its id, like any
+// what is stored, from where the last comparison ended. What arrived already is recognized by its id, like any
 // event that comes twice. Stripe lists an event in the API version that it was created in, whatever the version of the
 // endpoint, and one of a connected account without naming the account.
 type catcher struct {
@@ -54,6 +54,7 @@ type catcher struct {
 	events    EventLister
 	conn      *store.Connection
 	began     time.Time
+	asOf      time.Time // Stripe's clock when the first list was read
 	retention time.Duration
 	progress  func(change func(*CatchUp))
 }
@@ -91,25 +92,22 @@ func (c *catcher) endpoint(ctx context.Context, e store.Endpoint) error {
 	since := e.Caught.Add(-overlap)
 	c.progress(func(p *CatchUp) { p.Began, p.From, p.Position = c.began, since, since })
 	if !e.Connect {
-		_, err := c.account(ctx, e, "", types, since, true)
-		return err
+		if err := c.account(ctx, e, "", types, since, true); err != nil {
+			return err
+		}
+		return c.move(ctx, e, store.Position{Created: c.asOf})
 	}
 	accounts, err := c.named(ctx, e)
 	if err != nil {
 		return err
 	}
 	// There is one position for all accounts, so it moves when all are done.
-	newest := store.Position{Created: e.Caught, ID: e.CaughtID}
 	for _, account := range accounts {
-		last, err := c.account(ctx, e, account, types, since, false)
-		if err != nil {
+		if err := c.account(ctx, e, account, types, since, false); err != nil {
 			return err
 		}
-		if last.Created.After(newest.Created) {
-			newest = last
-		}
 	}
-	return c.move(ctx, e, newest)
+	return c.move(ctx, e, store.Position{Created: c.asOf})
 }
 
 // named are the connected accounts that an endpoint's stored events name. Stripe has no list of all accounts' events.
@@ -133,10 +131,10 @@ func (c *catcher) named(ctx context.Context, e store.Endpoint) ([]string, error)
 	return accounts, nil
 }
 
-// account takes in what one account has, and returns the newest event that it listed.
+// account takes in what one account has, and moves the position with it if move is set.
 func (c *catcher) account(
 	ctx context.Context, e store.Endpoint, account string, types []string, since time.Time, move bool,
-) (last store.Position, err error) {
+) error {
 	var walks []*walk
 	for some := range slices.Chunk(types, maxListTypes) {
 		if some[0] == allEvents {
@@ -146,28 +144,28 @@ func (c *catcher) account(
 			return c.list(ctx, account, some, since, after)
 		}}
 		if err := w.descend(ctx); err != nil {
-			return last, err
+			return err
 		}
 		walks = append(walks, w)
 	}
 	for {
 		batch, err := ascend(ctx, walks, listPage)
 		if err != nil || len(batch) == 0 {
-			return last, err
+			return err
 		}
 		if err := c.ingest(ctx, e, batch); err != nil {
-			return last, err
+			return err
 		}
 		newest := batch[len(batch)-1]
-		last = store.Position{Created: newest.Created, ID: newest.ID}
+		last := store.Position{Created: newest.Created, ID: newest.ID}
 		c.progress(func(p *CatchUp) { p.Position = last.Created })
 		if move {
 			if err := c.move(ctx, e, last); err != nil {
-				return last, err
+				return err
 			}
 		}
 		if err := c.makeWay(ctx); err != nil {
-			return last, err
+			return err
 		}
 	}
 }
@@ -213,11 +211,12 @@ func (c *catcher) pruned(e store.Endpoint, created time.Time) bool {
 	return !created.After(e.Caught) && c.began.Sub(created) > c.retention-2*overlap
 }
 
-// move stores how far the endpoint has caught up. The lists were read one after the other, and what happened meanwhile may
-// stand in one of those that were read first.
+// move stores how far the endpoint has caught up: in the end as of the first list, however old the newest event is, so that
+// types that a webhook asks for later bring no history with them. The lists were read one after the other, and what happened
+// meanwhile may stand in one of those that were read first.
 func (c *catcher) move(ctx context.Context, e store.Endpoint, to store.Position) error {
-	if to.Created.After(c.began) {
-		to.Created = c.began
+	if to.Created.After(c.asOf) {
+		to.Created = c.asOf
 	}
 	_, err := c.registrar.store.UpdateEndpoint(ctx, e.Workspace, e.ID, func(e *store.Endpoint) error {
 		if to.Created.After(e.Caught) {
@@ -273,11 +272,17 @@ func (c *catcher) list(
 		Data    []json.RawMessage `json:"data"`
 		HasMore bool              `json:"has_more"`
 	}
-	_, err = c.registrar.run(ctx, c.conn, stripeapi.Session{Account: account}, "list events", &page, func(b stripe.Backend) error {
+	res, err := c.registrar.run(ctx, c.conn, stripeapi.Session{Account: account}, "list events", &page, func(b stripe.Backend) error {
 		return event.Client{B: b}.List(params).Err()
 	})
 	if err != nil {
 		return nil, false, err
+	}
+	if c.asOf.IsZero() {
+		// By Stripe's clock, like the times of events: ours may be wrong.
+		if c.asOf, err = http.ParseTime(res.Header.Get("Date")); err != nil {
+			c.asOf = c.began
+		}
 	}
 	events = make([]listed, 0, len(page.Data))
 	for _, body := range page.Data {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -186,6 +187,46 @@ func TestCatchUpConnect(t *testing.T) {
 		if got := r.header.Get("Stripe-Account"); got != "acct_connected" {
 			t.Errorf("Stripe-Account = %q", got)
 		}
+	}
+}
+
+// TestCatchUpBringsNoHistory: the position moves on while nothing happens that anybody wants. So types that a webhook asks for
+// later do not bring all that happened since its last event.
+func TestCatchUpBringsNoHistory(t *testing.T) {
+	t.Parallel()
+	var ago atomic.Int64 // how far Stripe's clock is behind, when it makes events
+	l := newLine(t, lineOptions{stripe: stripetest.Options{Now: func() time.Time { return time.Now().Add(-time.Duration(ago.Load())) }}})
+	conn := l.connection(stripetest.Key)
+	s := newSubscriber(t)
+	w := l.attach(Attachment{Connection: conn, Group: "all", Events: []string{"payout.failed"}, URL: s.URL})
+	_, err := l.store.UpdateEndpoint(t.Context(), workspace, w.Endpoint.ID, func(e *store.Endpoint) error {
+		e.Caught = time.Now().AddDate(0, 0, -20)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = l.store.UpdateWebhook(t.Context(), workspace, w.Webhook.ID, func(w *store.Webhook) error {
+		w.Since = time.Now().AddDate(0, 0, -20)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := l.stripe.Account(stripetest.Key)
+	ago.Store(int64(10 * 24 * time.Hour))
+	l.emit(account, "customer.created", 5)
+	ago.Store(0)
+	l.keep()
+	events := []string{"payout.failed", "customer.created"}
+	if _, err := l.service.Patch(t.Context(), workspace, w.Webhook.ID, Change{Events: &events}); err != nil {
+		t.Fatal(err)
+	}
+	l.keep()
+	live := l.emit(account, "customer.created", 1)
+	s.wait(t, 1)
+	if diff := cmp.Diff(live, s.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
 	}
 }
 

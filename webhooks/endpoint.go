@@ -436,27 +436,27 @@ func (r *registrar) list(ctx context.Context, conn *store.Connection, after stri
 func (r *registrar) call(
 	ctx context.Context, conn *store.Connection, key, name string, call spec.Call,
 ) (made stripe.WebhookEndpoint, replayed bool, err error) {
-	replayed, err = r.run(ctx, conn, stripeapi.Session{IdempotencyKey: key}, name, &made, call)
-	return made, replayed, err
+	res, err := r.run(ctx, conn, stripeapi.Session{IdempotencyKey: key}, name, &made, call)
+	return made, err == nil && res.Replayed, err
 }
 
 // run makes a call with the connection's key, in a session that says what else there is to say, and reads the answer into out.
 func (r *registrar) run(
 	ctx context.Context, conn *store.Connection, session stripeapi.Session, name string, out any, call spec.Call,
-) (replayed bool, err error) {
+) (*stripeapi.Response, error) {
 	apiKey, err := r.secrets.Open(conn.ID, store.PurposeKey, conn.Key)
 	if err != nil {
-		return false, fmt.Errorf("opening the connection's key: %w", err)
+		return nil, fmt.Errorf("opening the connection's key: %w", err)
 	}
 	session.Connection, session.Key, session.Livemode = conn.ID, string(apiKey), conn.Livemode
 	res, err := r.stripe.Run(ctx, session, []spec.Step{{Name: name, Call: call}})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	if err := json.Unmarshal(res.Body, out); err != nil {
-		return false, errors.New("reading what Stripe answered: it has another form") // the cause may quote a secret
+		return nil, errors.New("reading what Stripe answered: it has another form") // the cause may quote a secret
 	}
-	return res.Replayed, nil
+	return res, nil
 }
 
 func isMissing(err error) bool {

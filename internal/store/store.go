@@ -200,7 +200,7 @@ type Endpoint struct {
 	State      EndpointState
 	Reason     string // for State, in plain words
 	Caught     time.Time
-	CaughtID   string // the newest event that catch-up has seen: its creation time and id
+	CaughtID   string // how far catch-up has come in Stripe's list, and the event that it saw there last, if it is not at the end
 	Created    time.Time
 }
 
