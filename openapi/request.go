@@ -161,7 +161,7 @@ func (r *requestSchema) describe(f *spec.Node) string {
 	if f.Open {
 		add("Values that are not listed pass too.")
 	}
-	if r.update && f.Clearable && !f.Required {
+	if r.update && f.Stored && f.Clearable {
 		add("`null` empties it.")
 	}
 	if f.Lookup != nil {
@@ -188,10 +188,10 @@ func (r *requestSchema) leaves(f *spec.Node) bool {
 	return !f.Required || f.Default != nil || len(f.VisibleWhen) > 0 || r.row
 }
 
-// takesNull says that null does: in creating modules it is not given, in updating ones it empties what can be emptied.
+// takesNull says that null does: in updating modules it empties what Stripe keeps, elsewhere it is not given.
 func (r *requestSchema) takesNull(f *spec.Node) bool {
-	if r.update {
-		return f.Clearable && !f.Required
+	if r.update && f.Stored {
+		return f.Clearable
 	}
 	return r.leaves(f)
 }
@@ -244,9 +244,9 @@ func (r *requestSchema) value(f *spec.Node) object {
 		return either(r.choices(f)...)
 	case spec.KindMultiselect:
 		one := r.choices(f)
-		return either(append([]object{object{{"type", "array"}, {"items", either(one[:2]...)}}.with("maxItems", f.MaxItems)}, one[1:]...)...)
+		return either(append([]object{object{{"type", "array"}, {"items", either(one[0], one[1], nothing)}}.with("maxItems", f.MaxItems)}, one[1:]...)...)
 	case spec.KindTexts:
-		return object{r.types(f, "array", "string", "number"), {"items", object{{"type", []string{"string", "number"}}}}}.with("maxItems", f.MaxItems)
+		return object{r.types(f, "array", "string", "number"), {"items", object{{"type", []string{"string", "number", "null"}}}}}.with("maxItems", f.MaxItems)
 	case spec.KindMetadata:
 		return object{{"$ref", "#/components/schemas/Metadata"}}
 	case spec.KindRows, spec.KindFilter:
@@ -282,10 +282,13 @@ func (r *requestSchema) choices(f *spec.Node) []object {
 		{{"$ref", "#/components/schemas/ChoiceText"}},
 	}
 	if r.takesNull(f) {
-		list = append(list, object{{"type", "null"}})
+		list = append(list, nothing)
 	}
 	return list
 }
+
+// nothing is null: an unfilled row of a list, or what takesNull says.
+var nothing = object{{"type", "null"}}
 
 func either(alternatives ...object) object { return object{{"anyOf", alternatives}} }
 
@@ -295,13 +298,14 @@ func (r *requestSchema) rows(f *spec.Node) object {
 	row := requestSchema{name: name, row: true, label: labels(f.Items), components: r.components}
 	*r.components = append(*r.components, member{name, append(object{{"type", "object"}, {"title", f.Label}}, row.keys(grow(f.Items, nil))...)})
 	ref := object{{"$ref", "#/components/schemas/" + name}}
-	list := object{{"type", "array"}, {"items", ref}}.with("maxItems", f.MaxItems)
+	item := either(ref, nothing)
+	list := object{{"type", "array"}, {"items", item}}.with("maxItems", f.MaxItems)
 	alternatives := []object{list, ref}
 	if f.Type == spec.KindFilter {
 		alternatives = append(alternatives, object{
 			{"type", "array"},
 			{"maxItems", 1},
-			{"items", object{{"type", "array"}, {"items", ref}}},
+			{"items", object{{"type", "array"}, {"items", item}}},
 			{"description", "As Make writes it: one inner list."},
 		})
 	}
@@ -314,7 +318,7 @@ func (r *requestSchema) rows(f *spec.Node) object {
 		alternatives = append(alternatives, object{{"type", "string"}, {"maxLength", 0}, {"description", "Empty: not given."}})
 	}
 	if r.takesNull(f) {
-		alternatives = append(alternatives, object{{"type", "null"}})
+		alternatives = append(alternatives, nothing)
 	}
 	return either(alternatives...)
 }

@@ -66,11 +66,14 @@ func (b *Bundle) takeBelow(at *key, prefix string, object node) {
 }
 
 func (b *Bundle) put(f *field, n *node) {
-	if b.nodes[f.index] != nil {
+	before := b.nodes[f.index]
+	blank := func(n *node) bool { return f.emptiness(*n, b.form.update) == absent }
+	switch {
+	case before == nil || blank(before):
+		b.nodes[f.index] = n
+	case !blank(n): // a box that nobody filled does not count, under whichever of its keys it comes
 		b.fault(f, CodeDuplicate, "is given twice")
-		return
 	}
-	b.nodes[f.index] = n
 }
 
 func (b *Bundle) unknown(name string) {
@@ -137,7 +140,7 @@ func (b *Bundle) judgeField(f *field) {
 		if f.Type == KindFilter {
 			b.judgeFilter(f)
 		}
-	case b.required(f): // absent, or to be emptied
+	case b.states(f.VisibleWhen) && b.required(f): // absent, or to be emptied
 		b.fault(f, CodeRequired, "is required"+b.because(f))
 	}
 }
@@ -215,13 +218,15 @@ func (b *Bundle) hiddenBecause(f *field) string {
 		if slices.ContainsFunc(either, b.holds) {
 			continue
 		}
-		c := either[0]
-		control := b.form.byName[c.Field]
-		message := "goes only with " + control.named() + " = " + strings.Join(c.In, " or ")
-		if v := b.vals[control.index]; v.state == given {
-			message += ", and that is " + v.text
+		ways := make([]string, len(either))
+		for i, c := range either {
+			control := b.form.byName[c.Field]
+			ways[i] = control.named() + " = " + strings.Join(c.In, " or ")
+			if v := b.vals[control.index]; v.state == given {
+				ways[i] += ", and that is " + v.text
+			}
 		}
-		return message
+		return "goes only with " + strings.Join(ways, "; or with ")
 	}
 	return "does not belong here"
 }

@@ -46,7 +46,7 @@ func (f *field) read(n node, b *Bundle) (v value, wrong []trouble) {
 	case absent:
 		return value{}, nil
 	case cleared:
-		if !f.Clearable || f.path {
+		if !f.Clearable {
 			return value{state: faulty}, []trouble{{code: CodeNoClear, message: "cannot be emptied; leave it out to keep it as it is"}}
 		}
 		return value{state: cleared}, nil
@@ -67,11 +67,15 @@ func (f *field) read(n node, b *Bundle) (v value, wrong []trouble) {
 	case KindSelect:
 		v.text, wrong = f.readOption(n)
 	case KindMultiselect, KindTexts:
-		v.list, wrong = f.readList(n)
+		if v.list, wrong = f.readList(n); len(v.list) == 0 && wrong == nil {
+			return value{}, nil // nothing but rows that nobody filled
+		}
 	case KindMetadata:
 		v.pairs, wrong = f.readPairs(n, b.form.update)
 	case KindRows, KindFilter:
-		v.rows, wrong = f.readRows(n, b)
+		if v.rows, wrong = f.readRows(n, b); len(v.rows) == 0 && wrong == nil {
+			return value{}, nil
+		}
 	case KindAny:
 		v.text = n.raw
 	default:
@@ -88,7 +92,7 @@ func (f *field) read(n node, b *Bundle) (v value, wrong []trouble) {
 func (f *field) emptiness(n node, update bool) state {
 	switch {
 	case n.kind == isNull:
-		if update && f.refused == "" {
+		if update && f.stored() {
 			return cleared
 		}
 		return absent
@@ -97,22 +101,36 @@ func (f *field) emptiness(n node, update bool) state {
 			return cleared
 		}
 		return absent
+	case f.Type == KindAny:
+		return given
 	case n.kind == isObject && len(n.keys) == 0:
-		if f.Type == KindAny {
-			return given
-		}
 		return absent
 	case n.kind == isArray && len(n.list) == 0:
-		if f.Type == KindAny {
-			return given
-		}
-		// An emptied list of pairs is a platform's unfilled box, never a wish to unset every key.
-		if update && f.Type != KindMetadata {
+		switch {
+		case !update || f.steers || f.Type == KindMetadata:
+			// An emptied list of pairs is a platform's unfilled box, never a wish to unset every key.
+			return absent
+		case f.stored() && f.lists():
 			return cleared
 		}
-		return absent
 	}
 	return given
+}
+
+// stored says that Stripe keeps a value for the field, which could be emptied: not for what only steers the call, what
+// each call needs anew, or what is refused anyway.
+func (f *field) stored() bool {
+	return !f.steers && !f.Input.Required && f.refused == ""
+}
+
+// lists says that the field takes several values.
+func (f *field) lists() bool {
+	switch f.Type {
+	case KindMultiselect, KindTexts, KindRows:
+		return true
+	default:
+		return false
+	}
 }
 
 // trims says that blanks around a value mean nothing. Only plain text keeps them.
@@ -273,9 +291,6 @@ func (f *field) readList(n node) ([]string, []trouble) {
 	if n.kind != isArray {
 		elements = []node{n} // one value where a list is wanted is a list of one
 	}
-	if f.MaxItems > 0 && len(elements) > f.MaxItems {
-		return nil, []trouble{{code: CodeTooMany, message: "must have at most " + strconv.Itoa(f.MaxItems) + " entries"}}
-	}
 	read := f.readText
 	if f.Type == KindMultiselect {
 		read = f.readOption
@@ -283,15 +298,18 @@ func (f *field) readList(n node) ([]string, []trouble) {
 	list := make([]string, 0, len(elements))
 	var wrong []trouble
 	for i, e := range elements {
-		s, bad := read(e)
-		if s == "" && bad == nil {
+		if e.kind == isNull || e.kind == isString && strings.TrimSpace(e.text) == "" {
 			continue // an unfilled row
 		}
+		s, bad := read(e)
 		for _, t := range bad {
 			t.below = "[" + strconv.Itoa(i) + "]"
 			wrong = append(wrong, t)
 		}
 		list = append(list, s)
+	}
+	if f.MaxItems > 0 && len(list) > f.MaxItems {
+		wrong = append(wrong, f.tooMany("entries"))
 	}
 	return list, wrong
 }
@@ -352,9 +370,13 @@ func (f *field) readPairs(n node, update bool) ([]Pair, []trouble) {
 		return nil, invalid("must be an object of texts, or a list of {key, value}")
 	}
 	if len(pairs) > f.MaxItems {
-		wrong = append(wrong, trouble{code: CodeTooMany, message: "must have at most " + strconv.Itoa(f.MaxItems) + " keys"})
+		wrong = append(wrong, f.tooMany("keys"))
 	}
 	return pairs, wrong
+}
+
+func (f *field) tooMany(what string) trouble {
+	return trouble{code: CodeTooMany, message: "must have at most " + strconv.Itoa(f.MaxItems) + " " + what}
 }
 
 // pair reads a {key, value} object.
@@ -393,21 +415,24 @@ func (f *field) readRows(n node, b *Bundle) ([]*Bundle, []trouble) {
 	case n.kind != isArray:
 		return nil, invalid("must be a list of objects")
 	}
-	if f.MaxItems > 0 && len(elements) > f.MaxItems {
-		return nil, []trouble{{code: CodeTooMany, message: "must have at most " + strconv.Itoa(f.MaxItems) + " entries"}}
-	}
 	var rows []*Bundle
 	var wrong []trouble
 	for i, e := range elements {
 		below := "[" + strconv.Itoa(i) + "]"
-		if e.kind != isObject {
+		switch {
+		case e.kind == isNull:
+			continue // an unfilled row
+		case e.kind == isArray && f.Type == KindFilter:
+			wrong = append(wrong, trouble{below: below, code: CodeInvalid, message: "is one of several alternatives; Stripe takes only conditions that must all hold"})
+			continue
+		case e.kind != isObject:
 			wrong = append(wrong, trouble{below: below, code: CodeInvalid, message: "must be an object"})
 			continue
 		}
 		row := newBundle(f.items, b.zone)
 		row.take(e)
 		if row.blank() {
-			continue // an unfilled row
+			continue // another
 		}
 		row.judge()
 		for _, fault := range row.faults() {
@@ -415,8 +440,8 @@ func (f *field) readRows(n node, b *Bundle) ([]*Bundle, []trouble) {
 		}
 		rows = append(rows, row)
 	}
-	if rows == nil && wrong == nil {
-		rows = []*Bundle{}
+	if f.MaxItems > 0 && len(rows) > f.MaxItems {
+		wrong = append(wrong, f.tooMany("entries"))
 	}
 	return rows, wrong
 }
@@ -461,8 +486,11 @@ func echo(s string) string {
 	return ", not " + strconv.Quote(s)
 }
 
-// echoMax is the longest value that a message repeats, in characters.
-const echoMax = 40
+// The most that a message repeats, in characters: of a value, and of a key, whose path has many parts.
+const (
+	echoMax = 40
+	keyMax  = 100
+)
 
 // secretLike says that a text looks like a key, a secret or a card number that was pasted into the wrong field.
 func secretLike(s string) bool {
@@ -485,8 +513,8 @@ func shorten(k string) string {
 	if secretLike(k) {
 		return "…"
 	}
-	if r := []rune(k); len(r) > echoMax {
-		return string(r[:echoMax]) + "…"
+	if r := []rune(k); len(r) > keyMax {
+		return string(r[:keyMax]) + "…"
 	}
 	return k
 }

@@ -97,6 +97,7 @@ type Field struct {
 
 	path    bool                // goes into the URL
 	local   bool                // never sent
+	steers  bool                // says how the call is made, and so is nothing that Stripe keeps
 	to      []target            // where it goes; empty: its own name
 	within  bool                // required as soon as a field beside it is given
 	with    []string            // required as soon as one of these is given
@@ -182,7 +183,7 @@ func Select(name, label string, options ...Option) Field {
 // Control is a select that decides which other fields are shown and is never sent. Left empty, it is worked out from
 // those that are filled.
 func Control(name, label string, options ...Option) Field {
-	f := Select(name, label, options...).Local()
+	f := Select(name, label, options...).steering()
 	f.infer = inferFromVisible
 	return f
 }
@@ -373,6 +374,12 @@ func (f Field) Open() Field {
 // Local keeps the field from Stripe.
 func (f Field) Local() Field {
 	f.local = true
+	return f
+}
+
+// steering marks a field that says how the call is made.
+func (f Field) steering() Field {
+	f.local, f.steers = true, true
 	return f
 }
 

@@ -248,6 +248,9 @@ func (k *key) find(name string) (found *key, o *open, path []string) {
 		if k != nil {
 			k = k.below[step]
 		}
+		if k != nil {
+			o, path = nil, nil
+		}
 	}
 	return k, o, path
 }

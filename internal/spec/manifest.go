@@ -11,6 +11,7 @@ type Node struct {
 	Options        []Choice `json:"options,omitempty"`
 	Items          []Node   `json:"items,omitempty"` // of each row
 	Aliases        []string `json:"-"`               // other keys for it
+	Stored         bool     `json:"-"`               // Stripe keeps a value for it, which null would empty
 }
 
 // A Choice is an option of a select with the fields that show once it is chosen.
@@ -78,7 +79,7 @@ func (f *form) accepted() []Node {
 
 // node is the field by itself, with full names.
 func (f *field) node() Node {
-	n := Node{Input: f.Input, RequiredWithin: f.within, Refused: f.refused}
+	n := Node{Input: f.Input, RequiredWithin: f.within, Refused: f.refused, Stored: f.stored()}
 	for _, o := range f.Options {
 		n.Options = append(n.Options, Choice{Option: o, Refused: o.refused})
 	}

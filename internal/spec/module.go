@@ -169,13 +169,11 @@ func compile(def Def, t Type, update bool) *Module {
 	}
 	fields.addTo(&d)
 	d.hidden = true
-	expand := Texts(fieldExpand, "Expand").Help("Paths of ids that Stripe is to answer as whole objects.")
-	if def.Stripe.params == nil {
-		expand = expand.Local()
-	}
+	expand := Texts(fieldExpand, "Expand").steering().Help("Paths of ids that Stripe is to answer as whole objects.")
+	expand.local = def.Stripe.params == nil
 	Fields{
 		expand,
-		Text(fieldTimezone, "Time Zone").Local().Checked(checkZone).Help("IANA name of the zone of dates that carry none; empty means UTC."),
+		Text(fieldTimezone, "Time Zone").steering().Checked(checkZone).Help("IANA name of the zone of dates that carry none; empty means UTC."),
 	}.addTo(&d)
 	if t == Search {
 		Text(fieldCursor, "Cursor").Local().Help("next_cursor of the answer before, to go on from there.").addTo(&d)
@@ -188,7 +186,7 @@ func compile(def Def, t Type, update bool) *Module {
 
 // Connection is the field that names the stored connection.
 func Connection() Field {
-	f := newField(KindConnection, fieldConnection, "Connection").Local().Required()
+	f := newField(KindConnection, fieldConnection, "Connection").steering().Required()
 	f.MaxLength = 64
 	return f.Help("The stored connection whose Stripe account the call is made in.")
 }

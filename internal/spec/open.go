@@ -70,8 +70,8 @@ func (b *Bundle) judgeOpen() {
 		for _, e := range b.extras {
 			if e.open == o && chosen.state != faulty && (chosen.state != given || e.path[0] != chosen.text) {
 				b.beyond = append(b.beyond, Fault{
-					Field: o.name + "." + strings.Join(e.path, "."), Code: CodeNotAllowed,
-					Message: "goes only with " + by.named() + " = " + e.path[0],
+					Field: shorten(o.name + "." + strings.Join(e.path, ".")), Code: CodeNotAllowed,
+					Message: "goes only with " + by.named() + " = " + shorten(e.path[0]),
 				})
 			}
 		}

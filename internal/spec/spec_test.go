@@ -121,13 +121,13 @@ func TestBundleIsSentAsWritten(t *testing.T) {
 		{"option by label", `{"tax_exempt":"reverse charge"}`, []string{"tax_exempt=reverse"}},
 		{"option by alias", `{"tax_exempt":"RC"}`, []string{"tax_exempt=reverse"}},
 		{"one is a list of one", `{"preferred_locales":"de"}`, []string{"preferred_locales[0]=de"}},
-		{"list with holes", `{"preferred_locales":["de","","en"]}`, []string{"preferred_locales[0]=de", "preferred_locales[1]=en"}},
+		{"list with holes", `{"preferred_locales":["de","",null," ","en"]}`, []string{"preferred_locales[0]=de", "preferred_locales[1]=en"}},
 		{"metadata object", `{"metadata":{"a":"1","b":2.50,"c":true,"d":""}}`, []string{"metadata[a]=1", "metadata[b]=2.50", "metadata[c]=true"}},
 		{"metadata list", `{"metadata":[{"key":"a","value":"1"},{"key":"","value":""},{"key":7,"value":"x"}]}`, []string{"metadata[7]=x", "metadata[a]=1"}},
 		{"nested", `{"shipping":{"name":"N","address":{"line1":"L","country":"de"}}}`, []string{"shipping[address][country]=DE", "shipping[address][line1]=L", "shipping[name]=N"}},
 		{"dotted", `{"shipping.name":"N","shipping.address.line1":"L"}`, []string{"shipping[address][line1]=L", "shipping[name]=N"}},
 		{"half dotted", `{"shipping":{"address.line1":"L","name":"N"}}`, []string{"shipping[address][line1]=L", "shipping[name]=N"}},
-		{"rows", `{"tax_id_data":[{"type":"EU-VAT","value":"DE1"},{"type":"","value":""}]}`, []string{"tax_id_data[0][type]=eu_vat", "tax_id_data[0][value]=DE1"}},
+		{"rows", `{"tax_id_data":[{"type":"EU-VAT","value":"DE1"},{"type":"","value":""},null,{}]}`, []string{"tax_id_data[0][type]=eu_vat", "tax_id_data[0][value]=DE1"}},
 		{"one row", `{"tax_id_data":{"type":"eu vat","value":"DE1"}}`, []string{"tax_id_data[0][type]=eu_vat", "tax_id_data[0][value]=DE1"}},
 		{"ids lose their blanks", `{"coupon":" c1\n"}`, []string{"coupon=c1"}},
 		{"Make's own keys", `{"__IMTCONN__":7,"description":"x"}`, []string{"description=x"}},
@@ -165,6 +165,9 @@ func TestUpdateClearsOnlyOnPurpose(t *testing.T) {
 		{"an empty value unsets its key", `{"metadata":{"a":"","b":null,"c":"1"}}`, []string{"metadata[a]=", "metadata[b]=", "metadata[c]=1"}},
 		{"an empty object is nothing", `{"shipping":{},"shipping.name":""}`, nil},
 		{"a refused field may be null", `{"note":null}`, nil},
+		{"rows that nobody filled do not", `{"preferred_locales":["",null],"tax_id_data":[{"type":"","value":""},{}],"metadata":[{"key":"","value":""}]}`, nil},
+		{"null for what steers the call is nothing", `{"timezone":null,"expand":null}`, nil},
+		{"an unfilled box under a second key is nothing", `{"shipping.name":"N","shipping.address.line1":"L","shipping":{"name":"","address":{"line1":""}}}`, []string{"shipping[address][line1]=L", "shipping[name]=N"}},
 	}
 	m := updateModule()
 	for _, tt := range tests {
@@ -224,10 +227,16 @@ func TestFaults(t *testing.T) {
 			t.Errorf("faults (-want +got):\n%s", diff)
 		}
 	})
+	t.Run("null for what is required", func(t *testing.T) {
+		t.Parallel()
+		if diff := cmp.Diff([]string{"connection required", "customer required"}, codes(t, updateModule(), `{"connection":null,"customer":null}`)); diff != "" {
+			t.Errorf("faults (-want +got):\n%s", diff)
+		}
+	})
 	t.Run("not clearable", func(t *testing.T) {
 		t.Parallel()
-		got := codes(t, updateModule(), with(`{"customer":"../x","balance":null,"shipping":{"name":null}}`))
-		want := []string{"customer invalid", "balance not_clearable", "shipping.address.line1 required", "shipping.name required"}
+		got := codes(t, updateModule(), with(`{"customer":"../x","balance":null,"description":[],"shipping":{"name":null}}`))
+		want := []string{"customer invalid", "description invalid", "balance not_clearable", "shipping.address.line1 required", "shipping.name required"}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("faults (-want +got):\n%s", diff)
 		}
@@ -277,6 +286,13 @@ func TestSecretsAreNotRepeated(t *testing.T) {
 		if got := err.Error(); strings.Contains(got, "51Habc") || strings.Contains(got, "4242424242") {
 			t.Errorf("%s: the fault repeats the secret: %s", bundle, got)
 		}
+	}
+	open := NewAction(def("open", Fields{Object("payment_method_data",
+		Select("type", "Type", Opt("card", "Card")), OpenObject("type", nil),
+	)}, Calls(paymentintent.Client.New)))
+	_, err := open.Decode([]byte(with(`{"payment_method_data":{"`+strings.ToLower(secret)+`":{"x":"1"}}}`)), 10)
+	if got := err.Error(); strings.Contains(got, "51habc") {
+		t.Errorf("the fault repeats a secret that stands where a type belongs: %s", got)
 	}
 }
 
@@ -332,6 +348,8 @@ func TestConditionalFields(t *testing.T) {
 		{`{"payment_intent":"pi_1","payment_method":"pm_1","payment_method_data":{"type":"card"}}`, []string{"payment_method_data.type not_allowed"}},
 		{`{"payment_intent":"pi_1","payment_method_mode":"create","payment_method":"pm_1"}`, []string{"payment_method not_allowed", "payment_method_data.type required"}},
 		{`{"payment_intent":"pi_1","payment_method_mode":"existing"}`, []string{"payment_method required"}},
+		{`{"payment_intent":"pi_1","payment_method_mode":"wat"}`, []string{"payment_method_mode invalid"}},
+		{`{"payment_intent":"pi_1","payment_method_data.type":"card","payment_method_data.billing_details.nmae":"N"}`, []string{"payment_method_data.billing_details.nmae unknown"}},
 		{`{"payment_intent":"pi_1","payment_method_data":{"type":"sepa_debit"}}`, []string{"payment_method_data.sepa_debit.iban required"}},
 		{`{"payment_intent":"pi_1","payment_method_data":{"type":"card","sepa_debit":{"iban":"DE1"}}}`, []string{"payment_method_data.sepa_debit.iban not_allowed"}},
 		{`{"payment_intent":"pi_1","payment_method_data":{"type":"card","card":"4242"}}`, []string{"payment_method_data.card unknown"}},
@@ -400,6 +418,7 @@ func TestSearch(t *testing.T) {
 		`{"limit":1001}`:                         {"limit too_large"},
 		`{"limit":0}`:                            {"limit too_small"},
 		`{"filter":"status"}`:                    {"filter invalid"},
+		`{"filter":[[{"a":"status","o":"text:equal","b":"open"}],[{"a":"status","o":"text:equal","b":"draft"}]]}`:                              {"filter[0] invalid", "filter[1] invalid"},
 		`{"filter":[{"field":"total","operator":"equals","value":"1"}]}`:                                                                       {"filter[0].field invalid"},
 		`{"filter":[{"field":"status","operator":"before","value":"open"}]}`:                                                                   {"filter[0].operator not_allowed"},
 		`{"filter":[{"field":"status","operator":"equals","value":"lost"}]}`:                                                                   {"filter[0].value invalid"},
