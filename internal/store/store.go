@@ -309,6 +309,7 @@ type NewEvent struct {
 	Created    time.Time // by Stripe
 	Source     Source
 	Webhook    string // only for this webhook, whatever its types and since; empty: for all of the pool
+	Trace      string // of its arrival, as in a traceparent header; empty: nobody follows it
 }
 
 // A Source says how an event came in.
@@ -329,6 +330,7 @@ type Event struct {
 	Endpoint   string
 	Type       string
 	Body       []byte // empty in lists
+	Trace      string // the same as NewEvent's; empty in lists
 	Account    string
 	Livemode   bool
 	APIVersion string

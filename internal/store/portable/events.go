@@ -8,7 +8,8 @@ import (
 	"stripe-connector/internal/store"
 )
 
-// EventColumns are the columns of an event but its body, in the order of EventFields.
+// EventColumns are the columns of an event that lists show, in the order of EventFields. Behind them stand the body, which is
+// long, and the trace.
 const EventColumns = "id, endpoint, workspace, type, account, livemode, api_version, source, created, received"
 
 // EventFields is where a row of EventColumns is scanned to.
@@ -25,29 +26,29 @@ func scanEvent(row scanner) (store.Event, error) {
 	return e, row.Scan(EventFields(&e)...)
 }
 
-func scanEventBody(row scanner) (store.Event, error) {
+func scanWholeEvent(row scanner) (store.Event, error) {
 	var e store.Event
-	return e, row.Scan(append(EventFields(&e), &e.Body)...)
+	return e, row.Scan(append(EventFields(&e), &e.Body, &e.Trace)...)
 }
 
 // InsertEvent stores an event and reports whether it is new to its endpoint.
 func InsertEvent(ctx context.Context, q Querier, e *store.Event) (bool, error) {
 	n, err := changed(ctx, q, "INSERT INTO events ("+EventColumns+
-		", body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+		", body, trace) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING",
 		e.ID, e.Endpoint, e.Workspace, e.Type, e.Account, e.Livemode, e.APIVersion, e.Source,
-		Micros(e.Created), Micros(e.Received), e.Body)
+		Micros(e.Created), Micros(e.Received), e.Body, e.Trace)
 	return n > 0, err
 }
 
-// EventOf returns the event of one endpoint, with its body.
+// EventOf returns the event of one endpoint, the whole of it.
 func EventOf(ctx context.Context, q Querier, endpoint, id string) (store.Event, error) {
-	return one(scanEventBody, q.QueryRowContext(ctx,
-		"SELECT "+EventColumns+", body FROM events WHERE endpoint = $1 AND id = $2", endpoint, id))
+	return one(scanWholeEvent, q.QueryRowContext(ctx,
+		"SELECT "+EventColumns+", body, trace FROM events WHERE endpoint = $1 AND id = $2", endpoint, id))
 }
 
 // Event is Events.Event.
 func Event(ctx context.Context, q Querier, workspace, id string) ([]store.Event, error) {
-	events, err := all(ctx, q, scanEventBody, "SELECT "+EventColumns+", body FROM events "+
+	events, err := all(ctx, q, scanWholeEvent, "SELECT "+EventColumns+", body, trace FROM events "+
 		"WHERE workspace = $1 AND id = $2 ORDER BY received DESC, endpoint DESC", workspace, id)
 	if err == nil && len(events) == 0 {
 		err = store.ErrNotFound

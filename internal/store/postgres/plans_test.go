@@ -52,7 +52,7 @@ func populate(t *testing.T, url string) {
 		`INSERT INTO wishes SELECT endpoint, json_array_elements_text(event_types::JSON), id FROM webhooks`,
 		fmt.Sprintf(`INSERT INTO events SELECT 'evt_' || lpad(i::TEXT, 9, '0'), 'ep_' || i %% 100, 'w', 'type.' || i / 100 %% 50, '', FALSE, '',
 			'webhook', `+clock+` - 1000000 * (%[1]d - i::BIGINT), `+clock+` - 1000000 * (%[1]d - i::BIGINT),
-			convert_to(repeat('{"object":"event"}', 60), 'UTF8') FROM generate_series(0, %[1]d - 1) i`, events),
+			convert_to(repeat('{"object":"event"}', 60), 'UTF8'), '' FROM generate_series(0, %[1]d - 1) i`, events),
 		`INSERT INTO deliveries SELECT 'dlv_' || e.id, 'w', w.id, e.endpoint, e.id, e.type, s.state, '', 1, 1, 200,
 				CASE WHEN s.state <> 'pending' THEN 0 WHEN n % 100 = 2 THEN e.received + 86400000000 * 365 ELSE e.received END, e.received, FALSE
 			FROM (SELECT *, row_number() OVER (ORDER BY received) AS n FROM events) e

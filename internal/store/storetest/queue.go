@@ -34,8 +34,22 @@ func ingest() suite {
 			stored[0].Received = time.Time{}
 			wantEqual(t, "stored", stored, []store.Event{{
 				ID: e.ID, Workspace: "a", Endpoint: l.endpoint.ID, Type: "a.b", Body: e.Body, Account: "acct_1",
-				APIVersion: "2024-06-20", Source: store.SourceWebhook, Created: e.Created,
+				APIVersion: "2024-06-20", Source: store.SourceWebhook, Created: e.Created, Trace: e.Trace,
 			}})
+		},
+		"Trace": func(t *testing.T, s store.Store) {
+			l := newLine(t, s, "a", []string{"*"})
+			followed, other := l.event("a.b"), l.event("a.b")
+			followed.Trace, other.Trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", ""
+			fresh := must[[]store.Ingested](t)(s.Ingest(t.Context(), []store.NewEvent{followed}, lease))
+			wantEqual(t, "claimed at once", fresh[0].Work[0].Event.Trace, followed.Trace)
+			l.finish(t, fresh[0].Work[0], store.Outcome{Verdict: store.VerdictRelease})
+			l.ingest(t, other)
+			got := map[string]string{}
+			for _, w := range l.claim(t, lease, 100) {
+				got[w.Event.ID] = w.Event.Trace
+			}
+			wantEqual(t, "claimed later", got, map[string]string{followed.ID: followed.Trace, other.ID: ""})
 		},
 		"Dedup": func(t *testing.T, s store.Store) {
 			l := newLine(t, s, "a", []string{"*"})

@@ -114,7 +114,7 @@ func (l *line) event(eventType string) store.NewEvent {
 	return store.NewEvent{
 		Endpoint: l.endpoint.ID, ID: fmt.Sprintf("evt_%06d", l.events), Type: eventType, Body: []byte(`{"a": 1.0 }`),
 		Account: "acct_1", APIVersion: "2024-06-20", Created: born.Truncate(time.Second).Add(time.Duration(l.events) * time.Second),
-		Source: store.SourceWebhook,
+		Source: store.SourceWebhook, Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	}
 }
 
