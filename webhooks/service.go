@@ -13,6 +13,9 @@ import (
 	"stripe-connector/internal/store"
 )
 
+// moveMargin is how old an event may be that arrives while a webhook moves to another endpoint.
+const moveMargin = time.Minute
+
 // ServiceConfig is what a Service works with. All fields are needed but Observe,
 // and PublicURL, without which nothing can be attached.
 type ServiceConfig struct {
@@ -187,7 +190,7 @@ func (s *Service) patch(ctx context.Context, f *found, c Change) (Attached, erro
 	if len(faults) > 0 {
 		return Attached{}, faults
 	}
-	endpoint := f.endpoint
+	endpoint, began := f.endpoint, s.now()
 	moves := form.pool() != poolOf(&f.endpoint)
 	resettles := moves || !slices.Equal(types, f.webhook.EventTypes)
 	if resettles {
@@ -213,8 +216,23 @@ func (s *Service) patch(ctx context.Context, f *found, c Change) (Attached, erro
 		}
 		return Attached{}, fmt.Errorf("storing the webhook: %w", err)
 	}
+	if moves {
+		s.bring(ctx, changed, began)
+	}
 	s.log.Info().Str("webhook", changed.ID).Str("endpoint", endpoint.ID).Bool("moved", moves).Msg("changed a webhook")
 	return Attached{Webhook: changed, Endpoint: endpoint, Warnings: warnings}, nil
+}
+
+// bring sends a webhook that has moved what its new endpoint received while it moved. An event that came there before the move,
+// and to the old endpoint after it, would reach the webhook from neither; one that it has already comes twice.
+func (s *Service) bring(ctx context.Context, w store.Webhook, began time.Time) {
+	moved := store.EventFilter{From: began.Add(-moveMargin)}
+	if !slices.Contains(w.EventTypes, allEvents) {
+		moved.Types = w.EventTypes
+	}
+	if err := s.replay(context.WithoutCancel(ctx), w.Workspace, w.ID, moved, func(int) {}); err != nil {
+		s.log.Error().Err(err).Str("webhook", w.ID).Msg("sending a webhook what came while it moved")
+	}
 }
 
 func poolOf(e *store.Endpoint) pool {

@@ -397,6 +397,34 @@ func TestPatch(t *testing.T) {
 	}
 }
 
+// TestPatchMoves: an event that comes to the new endpoint before the webhook has moved there, and to the old one after it has
+// left, reaches it.
+func TestPatchMoves(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{})
+	conn := l.connection(stripetest.Key)
+	s, other := newSubscriber(t), newSubscriber(t)
+	version := "2020-08-27"
+	from := l.attach(Attachment{Connection: conn, Group: "customer", URL: s.URL})
+	to := l.attach(Attachment{Connection: conn, Group: "customer", APIVersion: version, URL: other.URL})
+	arrive := func(endpoint store.Endpoint) {
+		secret := l.stripe.Account(stripetest.Key).Secret(endpoint.StripeID)
+		body := fmt.Appendf(nil, `{"id":"evt_1","object":"event","type":"customer.created","livemode":false,"created":%d}`, time.Now().Unix())
+		receipt, err := l.keeper.Receiver.Receive(t.Context(), endpoint.ID, stripetest.Sign(secret, body, time.Now()), body)
+		if err != nil || !receipt.New {
+			t.Fatalf("receipt = %+v, %v", receipt, err)
+		}
+	}
+	arrive(to.Endpoint)
+	other.wait(t, 1)
+	if _, err := l.service.Patch(t.Context(), workspace, from.Webhook.ID, Change{APIVersion: &version}); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.waitFor(from.Webhook.ID, store.DeliveryDelivered, 1); got[0].Event != "evt_1" {
+		t.Errorf("deliveries = %+v", got)
+	}
+}
+
 func TestPatchRefused(t *testing.T) {
 	t.Parallel()
 	l := newLine(t, lineOptions{})
