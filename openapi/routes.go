@@ -251,8 +251,9 @@ func platformPaths() object {
 				errors: reads, asksStripe: true, answers: one(http.StatusOK, "Changed.", schemaRef("Connection")),
 			}),
 			do("delete", operation{
-				id: "deleteConnection", tag: tagConnections, summary: "Delete a connection", role: "manage", help: "Refused while webhooks use it.",
-				errors: slices.Concat(finds, conflicts), answers: gone("Deleted."),
+				id: "deleteConnection", tag: tagConnections, summary: "Delete a connection", role: "manage",
+				help:   "Refused while webhooks use it. What is left of their endpoints at Stripe is deleted before.",
+				errors: slices.Concat(finds, conflicts), asksStripe: true, answers: gone("Deleted."),
 			})),
 		route("/v1/connections/{id}/check", member{"parameters", []object{id}}, do("post", operation{
 			id: "checkConnection", tag: tagConnections, summary: "Check a connection", role: "manage", help: "Tests the key with Stripe.",

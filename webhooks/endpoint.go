@@ -181,6 +181,9 @@ func (r *registrar) create(ctx context.Context, conn *store.Connection, e store.
 		return nil
 	})
 	if err != nil {
+		if errors.Is(err, store.ErrNotFound) {
+			r.orphaned(ctx, conn, e.ID, made.ID)
+		}
 		return e, fmt.Errorf("storing the endpoint: %w", err)
 	}
 	r.log.Info().Str("endpoint", e.ID).Str("stripe_id", made.ID).Int("types", len(types)).Msg("created an endpoint at Stripe")
@@ -312,8 +315,10 @@ func (r *registrar) abandon(ctx context.Context, e store.Endpoint, fresh bool, c
 // the request that failed; what it cannot do is left to the reconciler.
 func (r *registrar) resettle(ctx context.Context, conn *store.Connection, e store.Endpoint) {
 	ctx = context.WithoutCancel(ctx)
+	was := e
 	e, err := r.store.Endpoint(ctx, e.Workspace, e.ID)
 	if errors.Is(err, store.ErrNotFound) {
+		r.orphaned(ctx, conn, was.ID, was.StripeID)
 		return
 	}
 	var types []string
@@ -329,6 +334,16 @@ func (r *registrar) resettle(ctx context.Context, conn *store.Connection, e stor
 	}
 	if len(types) == 0 {
 		r.forget(ctx, conn, e)
+	}
+}
+
+// orphaned deletes an endpoint at Stripe whose row went with its connection while we worked: nobody would look for it.
+func (r *registrar) orphaned(ctx context.Context, conn *store.Connection, id, stripeID string) {
+	if stripeID == "" {
+		return
+	}
+	if err := r.delete(context.WithoutCancel(ctx), conn, stripeID); err != nil {
+		r.log.Warn().Err(err).Str("endpoint", id).Str("stripe_id", stripeID).Msg("deleting the endpoint of a deleted connection")
 	}
 }
 

@@ -443,6 +443,89 @@ func TestAttachDeletesWhatWasLeft(t *testing.T) {
 	}
 }
 
+// A hasty store deletes the connection at some moment of an attach.
+type hasty struct {
+	ServiceStore
+
+	update, create func() // what happens before an endpoint is changed, and before a webhook is stored
+}
+
+func (h *hasty) UpdateEndpoint(
+	ctx context.Context, workspace, id string, change func(*store.Endpoint) error,
+) (store.Endpoint, error) {
+	h.update()
+	return h.ServiceStore.UpdateEndpoint(ctx, workspace, id, change)
+}
+
+func (h *hasty) CreateWebhook(ctx context.Context, w store.Webhook) (store.Webhook, bool, error) {
+	h.create()
+	return h.ServiceStore.CreateWebhook(ctx, w)
+}
+
+// TestConnectionDeletedWhileAttaching: the connection's rows go, and Stripe must not keep what they stood for.
+func TestConnectionDeletedWhileAttaching(t *testing.T) {
+	t.Parallel()
+	for _, moment := range []string{"endpoint", "webhook"} {
+		t.Run(moment, func(t *testing.T) {
+			t.Parallel()
+			l := newLine(t, lineOptions{})
+			conn := l.connection(stripetest.Key)
+			remove := sync.OnceFunc(func() {
+				if err := l.store.DeleteConnection(t.Context(), workspace, conn); err != nil {
+					t.Error(err)
+				}
+			})
+			h := &hasty{ServiceStore: l.store, update: func() {}, create: remove}
+			if moment == "endpoint" {
+				h.update = remove
+			}
+			l.service.store, l.service.registrar.store = h, h
+			a := Attachment{Name: "Hook", Connection: conn, Group: "charge", URL: "https://example.com"}
+			if _, err := l.service.Attach(t.Context(), workspace, a); !errors.Is(err, store.ErrNotFound) {
+				t.Errorf("Attach() = %v, want ErrNotFound", err)
+			}
+			l.nothingLeft(stripetest.Key)
+		})
+	}
+}
+
+// TestRelease: before a connection is deleted, what an attach has left in doubt goes, and only that.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{})
+	conn := l.connection(stripetest.Key)
+	l.service.registrar.store = &forgetful{ServiceStore: l.store, lose: 1}
+	a := Attachment{Name: "Hook", Connection: conn, Group: "charge", URL: "https://example.com"}
+	if _, err := l.service.Attach(t.Context(), workspace, a); !errors.Is(err, store.ErrUnavailable) {
+		t.Fatalf("Attach() = %v, want ErrUnavailable", err)
+	}
+	l.service.registrar.store = l.store
+	a.APIVersion = "2020-08-27"
+	used := l.attach(a)
+	if got := len(l.registered(stripetest.Key)); got != 2 {
+		t.Fatalf("%d endpoints at Stripe, want 2", got)
+	}
+
+	l.stripe.Fault(stripetest.ServerError(500).Times(10))
+	if err := l.service.Release(t.Context(), workspace, conn); err == nil {
+		t.Error("releasing while Stripe is away = nil, and the rest would never be deleted")
+	}
+	l.stripe.ResetFaults()
+	if err := l.service.Release(t.Context(), workspace, conn); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.registered(stripetest.Key); len(got) != 1 || got[0].ID != used.Endpoint.StripeID {
+		t.Errorf("registered = %+v, want the one that is used", got)
+	}
+	l.stripe.Revoke(stripetest.Key)
+	if err := l.service.Detach(t.Context(), workspace, used.Webhook.ID); err != nil || len(l.endpoints()) != 1 {
+		t.Fatalf("detaching with a refused key = %v, with %d endpoints", err, len(l.endpoints()))
+	}
+	if err := l.service.Release(t.Context(), workspace, conn); err != nil {
+		t.Errorf("releasing with a refused key = %v", err)
+	}
+}
+
 func TestCheckURL(t *testing.T) {
 	t.Parallel()
 	tests := []struct {

@@ -58,6 +58,35 @@ func (s *Service) Reconcile(ctx context.Context, workspace, connection string) (
 	return append(done, strays...), errors.Join(append(errs, err)...)
 }
 
+// Release deletes at Stripe what is left of endpoints that no webhook of a connection uses, which nobody looks for once the
+// connection is deleted. A key that may not do so must not hold the user back.
+func (s *Service) Release(ctx context.Context, workspace, connection string) error {
+	conn, err := s.store.Connection(ctx, workspace, connection)
+	if err != nil {
+		return fmt.Errorf("finding the connection: %w", err)
+	}
+	endpoints, err := s.store.AllEndpoints(ctx)
+	if err != nil {
+		return fmt.Errorf("listing endpoints: %w", err)
+	}
+	for _, e := range endpoints {
+		if e.Connection != conn.ID {
+			continue
+		}
+		types, err := s.store.WantedTypes(ctx, workspace, e.ID)
+		if errors.Is(err, store.ErrNotFound) || len(types) > 0 {
+			continue
+		}
+		if err == nil {
+			_, err = s.reconcile(ctx, &conn, e)
+		}
+		if err != nil && !permanent(err) {
+			return err
+		}
+	}
+	return nil
+}
+
 // reconcile does one endpoint of a connection, while nobody else changes it, and notes how it went.
 func (s *Service) reconcile(ctx context.Context, conn *store.Connection, e store.Endpoint) ([]Action, error) {
 	release, err := s.registrar.lock(ctx, poolOf(&e))

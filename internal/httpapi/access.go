@@ -61,7 +61,11 @@ func (s *server) updateConnection(w http.ResponseWriter, r *http.Request, caller
 }
 
 func (s *server) deleteConnection(w http.ResponseWriter, r *http.Request, caller connection.Caller) error {
-	if err := s.Connections.Delete(r.Context(), caller.Workspace, chi.URLParam(r, "id")); err != nil {
+	id := chi.URLParam(r, "id")
+	if err := s.Webhooks.Release(r.Context(), caller.Workspace, id); err != nil {
+		return err
+	}
+	if err := s.Connections.Delete(r.Context(), caller.Workspace, id); err != nil {
 		return inUse(err, "Webhooks use this connection; detach them first.")
 	}
 	w.WriteHeader(http.StatusNoContent)
