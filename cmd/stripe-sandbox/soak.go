@@ -107,7 +107,7 @@ func (l *lines) Write(p []byte) (int, error) {
 
 const (
 	subscribers = 3
-	eventType   = "charge.succeeded"
+	eventType   = "charge.updated" // of which the local Stripe has none of its own
 	eventPrefix = "evt_soak_"
 	settleTime  = time.Minute // for the last deliveries
 	samplings   = 720         // of memory and files, in the whole run
