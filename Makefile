@@ -18,6 +18,7 @@ BENCH    ?= .
 GOLANGCI_LINT := .bin/golangci-lint@v2.15.0
 GOVULNCHECK   := .bin/govulncheck@v1.9.0
 BENCHSTAT     := .bin/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+CYCLONEDX     := .bin/cyclonedx-gomod@v1.10.0
 
 # need installs the Debian packages $(2) where the command $(1) is missing.
 need = @command -v $(1) >/dev/null || { \
@@ -65,7 +66,7 @@ generate: ## rewrite the generated files
 	go generate ./...
 
 .PHONY: check
-check: tidy-clean fmt-clean vet lint openapi-lint monitoring-lint vuln generate-clean ## all that CI checks beside the tests
+check: tidy-clean fmt-clean vet lint openapi-lint monitoring-lint deploy-lint vuln generate-clean size reproducible ## all that CI checks beside the tests
 
 .PHONY: tidy-clean
 tidy-clean:
@@ -135,18 +136,62 @@ bench: $(BENCHSTAT) ## run the benchmarks (BENCH=.) ten times into .bench/new.tx
 	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=10 ./... >.bench/new.txt || { cat .bench/new.txt; exit 1; }
 	$(BENCHSTAT) $(wildcard .bench/base.txt) .bench/new.txt
 
+# What is released, and how large it may be: what an image holds is this and a file of certificates.
+PLATFORMS := linux/amd64 linux/arm64
+MAX_BYTES := 31457280
+RELEASED  := $(foreach platform,$(PLATFORMS),dist/stripe-connector-$(subst /,-,$(platform)))
+
+.PHONY: release
+release: $(RELEASED) $(RELEASED:=.cdx.json) size ## build the connector for every platform into dist/, with bills of material and checksums
+	cd dist && sha256sum $(notdir $(RELEASED) $(RELEASED:=.cdx.json)) | tee SHA256SUMS
+
+$(RELEASED): dist/stripe-connector-%: FORCE
+	GOOS=$(word 1,$(subst -, ,$*)) GOARCH=$(word 2,$(subst -, ,$*)) go build $(BUILDFLAGS) -o $@ ./cmd/stripe-connector
+
+# Read from the binary, so it names what was linked and no more; without time and serial number, so it can be made again.
+$(RELEASED:=.cdx.json): %.cdx.json: % $(CYCLONEDX)
+	$(CYCLONEDX) bin -json -std -noserial -notimestamp -version '$(VERSION)' -output $@ $<
+
+.PHONY: size
+size: $(RELEASED) ## fail if a released binary is larger than 30 MiB
+	@for file in $(RELEASED); do bytes=$$(stat -c %s "$$file"); echo "$$file: $$bytes bytes of at most $(MAX_BYTES)"; \
+		[ "$$bytes" -le $(MAX_BYTES) ] || { echo "make size: $$file is too large" >&2; exit 1; }; done
+
+.PHONY: reproducible
+reproducible: ## build the last commit twice, in two places and once without any cache, and compare
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	git clone -q . "$$tmp/one" && git clone -q . "$$tmp/another/place" && \
+	$(MAKE) -C "$$tmp/one" bin/stripe-connector && \
+	GOCACHE="$$tmp/cache" $(MAKE) -C "$$tmp/another/place" bin/stripe-connector && \
+	cd "$$tmp" && sha256sum one/bin/stripe-connector another/place/bin/stripe-connector && cmp one/bin/stripe-connector another/place/bin/stripe-connector
+
+.PHONY: deploy-lint
+deploy-lint: ## judge the compose files and Kubernetes' manifests
+	go -C cmd/stripe-connector/deploy/lint mod tidy -diff
+	go -C cmd/stripe-connector/deploy/lint vet ./...
+	go -C cmd/stripe-connector/deploy/lint test ./...
+
+# The same Go as here, so that the image holds the same bytes as a release.
+IMAGE := --build-arg GO="$(patsubst go%,%,$(shell go env GOVERSION))" --build-arg VERSION="$(VERSION)" --build-arg COMMIT="$(COMMIT)"
+
 .PHONY: image
 image: ## build the container image stripe-connector
-	docker build --build-arg VERSION="$(VERSION)" --build-arg COMMIT="$(COMMIT)" --tag stripe-connector:latest .
+	docker build $(IMAGE) --tag stripe-connector:latest .
+
+.PHONY: push
+push: ## build the image for every platform and push it to REGISTRY, with bill of materials and provenance
+	docker buildx build $(IMAGE) --platform "$(shell echo $(PLATFORMS) | tr ' ' ,)" --sbom=true --provenance=mode=max --push \
+		--tag "$(or $(REGISTRY),$(error REGISTRY=registry.example.com/team is missing))/stripe-connector:$(VERSION)" .
 
 .PHONY: clean
 clean: ## remove what make built and installed; the data folder stays
-	rm -rf bin .bin .bench
+	rm -rf bin dist .bin .bench
 
 .bin/golangci-lint@%: PACKAGE = github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 .bin/govulncheck@%: PACKAGE = golang.org/x/vuln/cmd/govulncheck
 .bin/benchstat@%: PACKAGE = golang.org/x/perf/cmd/benchstat
+.bin/cyclonedx-gomod@%: PACKAGE = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
 
-$(GOLANGCI_LINT) $(GOVULNCHECK) $(BENCHSTAT):
+$(GOLANGCI_LINT) $(GOVULNCHECK) $(BENCHSTAT) $(CYCLONEDX):
 	GOBIN="$(CURDIR)/.bin" go install $(PACKAGE)@$(lastword $(subst @, ,$@))
 	mv .bin/$(notdir $(PACKAGE)) $@
