@@ -150,7 +150,7 @@ func searchAnswers(item object) object {
 				prop("next_cursor", "What to send as `cursor` to go on; null: nothing is left.", orNull(text)),
 				optional("scan_cut", "A filter of ours gave up before `limit` objects were found; go on with the cursor.", boolean))}}},
 			{"application/x-ndjson", object{
-				{"schema", object{{"type", "string"}, {"description", "One object a line. The trailers `Has-More` and `Next-Cursor` follow the last. A stream that fails half-way ends with the line `{\"problem\":…}`."}}},
+				{"schema", object{{"type", "string"}, {"description", "One object a line. The trailers `Has-More`, `Next-Cursor` and `Scan-Cut` follow the last. A stream that fails half-way ends with the line `{\"problem\":…}`."}}},
 				{"x-line-schema", line},
 			}},
 		}},

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -319,32 +320,61 @@ func TestLimitAndCursor(t *testing.T) {
 	}
 }
 
-func TestStreamBeginsBeforeTheLastPage(t *testing.T) {
-	t.Parallel()
-	s := newService(t)
+// streamOf opens a stream of 150 customers. Their first page passes; what becomes of the second is the fault's to say.
+func (s *service) streamOf(second *stripetest.Fault) (*http.Response, *bufio.Scanner) {
+	s.t.Helper()
 	s.stripe.Account(stripetest.Key).Seed("customer", 150, func(int) map[string]any { return nil })
-	first := stripetest.Slow().On(http.MethodGet, "/v1/customers").Times(2)
-	s.stripe.Fault(first)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	var once sync.Once
-	go func() {
-		<-first.Entered() // the first page is asked for
-		once.Do(first.Release)
-	}()
+	first := stripetest.Slow().On(http.MethodGet, "/v1/customers")
+	first.Release()
+	s.stripe.Fault(first, second.On(http.MethodGet, "/v1/customers"))
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second) // for a stream that never comes
+	s.t.Cleanup(cancel)
 	res := s.open(ctx, s.token, http.MethodPost, "/v1/modules/list-all-customers", `{"connection":"`+s.conn+`","limit":150}`, "Accept", ndjson)
-	defer res.Body.Close()
+	s.t.Cleanup(func() { res.Body.Close() })
 	lines := bufio.NewScanner(res.Body)
 	lines.Buffer(nil, 1<<20)
+	return res, lines
+}
+
+func TestStreamBeginsBeforeTheLastPage(t *testing.T) {
+	t.Parallel()
+	s := newService(t, func(c *stripeapi.Config) { c.Budget = 0 })
+	last := stripetest.Slow()
+	res, lines := s.streamOf(last)
 	n := 0
 	for lines.Scan() {
 		if !json.Valid(lines.Bytes()) {
 			t.Fatalf("line %d is not JSON: %s", n, lines.Text())
 		}
-		n++
+		if n++; n == 100 {
+			last.Release() // the whole first page is here while nobody has the second
+		}
 	}
-	if n != 150 || res.Trailer.Get("Has-More") != "false" {
-		t.Errorf("%d lines and Has-More %q, want 150 and false", n, res.Trailer.Get("Has-More"))
+	if n != 150 || res.Trailer.Get("Has-More") != "false" || res.Trailer.Get("Scan-Cut") != "false" {
+		t.Errorf("%d lines and the trailers %v, want 150 and no more", n, res.Trailer)
+	}
+}
+
+func TestStreamThatFails(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	res, lines := s.streamOf(stripetest.HTMLPage(http.StatusBadGateway).WithHeader("Stripe-Should-Retry", "false"))
+	n := 0
+	for ; n < 100 && lines.Scan(); n++ {
+		if strings.Contains(lines.Text(), `"problem"`) {
+			t.Fatalf("line %d: %s", n, lines.Text())
+		}
+	}
+	var end struct{ Problem Problem }
+	if !lines.Scan() || json.Unmarshal(lines.Bytes(), &end) != nil {
+		t.Fatalf("no problem follows the %d objects: %s", n, lines.Text())
+	}
+	p := end.Problem
+	if p.Type != "about:blank" || p.Status != http.StatusBadGateway || p.ErrorType != stripeapi.ConnectionError || !p.Retryable || p.RequestID != res.Header.Get("X-Request-Id") {
+		t.Errorf("the stream ends with %s", lines.Text())
+	}
+	if lines.Scan() || res.Trailer.Get("Has-More") != "" {
+		t.Errorf("after the problem come %q and the trailers %v", lines.Text(), res.Trailer)
 	}
 }
 
@@ -453,6 +483,48 @@ func TestBadBundlesNeverReachStripe(t *testing.T) {
 	s.run("create-payment-intent", `{"amount":1,"currency":"usd","idempotency_key":"a"}`, "Idempotency-Key", "b").want(http.StatusUnprocessableEntity)
 	if calls := s.stripe.Calls(); len(calls) != 0 {
 		t.Errorf("Stripe was called: %+v", calls)
+	}
+}
+
+// TestBodyThatBreaksOff: what the caller did not send is no failure of ours.
+func TestBodyThatBreaksOff(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	for _, rest := range []string{"Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nno length\r\n"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "POST /v1/modules/create-customer HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s", s.token, rest)
+		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer{t, res.StatusCode, res.Header, string(body)}.want(http.StatusBadRequest).problem()
+	}
+	if log := s.log.String(); strings.Contains(log, `"level":"error"`) {
+		t.Errorf("the log blames the service: %s", log)
+	}
+}
+
+func TestFaultsAreBounded(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	bundle := map[string]any{"connection": s.conn}
+	for i := range faultsMax + 1 {
+		bundle["made_up_"+strconv.Itoa(i)] = 1
+	}
+	p := s.call(http.MethodPost, "/v1/modules/create-customer", bundle).want(http.StatusUnprocessableEntity).problem()
+	if len(p.Fields) != faultsMax || p.Detail != "1001 fields need attention; these are the first 1000" {
+		t.Errorf("%d faults: %s", len(p.Fields), p.Detail)
 	}
 }
 

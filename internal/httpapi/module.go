@@ -2,9 +2,7 @@ package httpapi
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -37,7 +35,7 @@ func (s *server) runModule(w http.ResponseWriter, r *http.Request, caller connec
 	if !ok {
 		return errUnknownModule
 	}
-	body, err := io.ReadAll(r.Body)
+	body, err := readBody(r)
 	if err != nil {
 		return err
 	}
@@ -115,7 +113,7 @@ func (s *server) search(w http.ResponseWriter, r *http.Request, session stripeap
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	if strings.Contains(r.Header.Get("Accept"), ndjson) {
-		return stream(r.Context(), w, results)
+		return stream(w, r, results)
 	}
 	leave, ok := s.limits.hold(b.Limit())
 	if !ok {
@@ -164,29 +162,27 @@ func orNull(s string) *string {
 const (
 	trailerHasMore    = "Has-More"
 	trailerNextCursor = "Next-Cursor"
+	trailerScanCut    = "Scan-Cut"
 )
 
 // stream writes each object as a line of its own as soon as its page is there.
-func stream(ctx context.Context, w http.ResponseWriter, results *stripeapi.Results) error {
+func stream(w http.ResponseWriter, r *http.Request, results *stripeapi.Results) error {
 	flush := http.NewResponseController(w)
 	begun := false
 	begin := func() {
 		begun = true
 		w.Header().Set("Content-Type", ndjson)
-		w.Header().Set("Trailer", trailerHasMore+", "+trailerNextCursor)
+		w.Header().Set("Trailer", trailerHasMore+", "+trailerNextCursor+", "+trailerScanCut)
 		w.WriteHeader(http.StatusOK)
 	}
 	var line bytes.Buffer
-	for object, err := range results.All(ctx) {
+	for object, err := range results.All(r.Context()) {
 		if err != nil && !begun {
 			return err
 		}
 		line.Reset()
 		if err != nil {
-			p := problemOf(err)
-			p.RequestID = w.Header().Get(headerRequestID)
-			failed(w, p)
-			writeLine(&line, map[string]*Problem{"problem": p})
+			writeLine(&line, map[string]Problem{"problem": tell(w, r, err)})
 			_, _ = w.Write(line.Bytes())
 			return nil
 		}
@@ -208,6 +204,7 @@ func stream(ctx context.Context, w http.ResponseWriter, results *stripeapi.Resul
 	}
 	w.Header().Set(trailerHasMore, strconv.FormatBool(results.HasMore()))
 	w.Header().Set(trailerNextCursor, results.NextCursor())
+	w.Header().Set(trailerScanCut, strconv.FormatBool(results.Cut()))
 	return nil
 }
 

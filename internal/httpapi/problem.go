@@ -50,6 +50,9 @@ func refuse(status int, title, detail string) *Problem {
 	return p
 }
 
+// faultsMax keeps a bundle with a fault in every other byte from making an answer many times its size.
+const faultsMax = 1000
+
 // later is how long a caller is asked to wait while the store cannot be reached.
 const later = 5 * time.Second
 
@@ -67,7 +70,10 @@ func problemOf(err error) *Problem {
 		return problem
 	case errors.As(err, &faults):
 		p := refuse(http.StatusUnprocessableEntity, "Unprocessable bundle", attention(len(faults)))
-		p.Fields = faults
+		if p.Fields = faults; len(faults) > faultsMax {
+			p.Fields = faults[:faultsMax]
+			p.Detail += "; these are the first " + strconv.Itoa(faultsMax)
+		}
 		return p
 	case errors.As(err, &syntax):
 		return refuse(http.StatusBadRequest, "Malformed request", syntax.Message)
@@ -129,15 +135,23 @@ func titleOf(status int) string {
 	return "Stripe refused the request"
 }
 
-// fail answers a request with a problem, and logs what a caller must not see.
-func fail(w http.ResponseWriter, r *http.Request, err error) {
+// tell is the problem as the caller of this request sees it. What nobody outside may see is logged.
+func tell(w http.ResponseWriter, r *http.Request, err error) Problem {
 	p := *problemOf(err)
 	if p.bug {
 		zerolog.Ctx(r.Context()).Error().Err(err).Msg("request failed")
 	}
-	failed(w, &p)
+	if seen, ok := w.(*statusWriter); ok {
+		seen.errorType = p.ErrorType
+	}
 	p.Type = "about:blank"
 	p.RequestID = w.Header().Get(headerRequestID)
+	return p
+}
+
+// fail answers a request with a problem.
+func fail(w http.ResponseWriter, r *http.Request, err error) {
+	p := tell(w, r, err)
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
 	h.Set("Cache-Control", "no-store")
@@ -154,13 +168,6 @@ func fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set(headerStripeRequestID, p.Stripe.RequestID)
 	}
 	writeJSON(w, p.Status, p)
-}
-
-// failed remembers which kind of problem an answer ended in.
-func failed(w http.ResponseWriter, p *Problem) {
-	if seen, ok := w.(*statusWriter); ok {
-		seen.errorType = p.ErrorType
-	}
 }
 
 // writeJSON answers with v. Its type is set unless the caller chose one. A caller that has gone away is no error here.

@@ -2,7 +2,6 @@ package httpapi
 
 import (
 	"errors"
-	"io"
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
@@ -14,7 +13,7 @@ import (
 
 // receive takes an event in from Stripe. Its 200 means that the event is on disk.
 func (s *server) receive(w http.ResponseWriter, r *http.Request, _ connection.Caller) error {
-	body, err := io.ReadAll(r.Body)
+	body, err := readBody(r)
 	if err != nil {
 		s.Meter.Refused(refusal(err))
 		return err

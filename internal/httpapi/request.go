@@ -16,10 +16,19 @@ import (
 	"stripe-connector/internal/store"
 )
 
+// readBody reads a request body. One that breaks off is the caller's doing.
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if size := new(http.MaxBytesError); err == nil || errors.As(err, &size) {
+		return body, err
+	}
+	return nil, &spec.SyntaxError{Message: "the body did not arrive whole"}
+}
+
 // readJSON reads a request body into v, a pointer to a struct. A key that v does not have is a fault that names those it
 // has; an empty body is an empty object.
 func readJSON(r *http.Request, v any) error {
-	body, err := io.ReadAll(r.Body)
+	body, err := readBody(r)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -137,7 +136,7 @@ func (s *server) writeWebhook(w http.ResponseWriter, r *http.Request, hook store
 }
 
 func (s *server) patchWebhook(w http.ResponseWriter, r *http.Request, caller connection.Caller) error {
-	body, err := io.ReadAll(r.Body)
+	body, err := readBody(r)
 	if err != nil {
 		return err
 	}

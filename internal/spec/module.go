@@ -307,8 +307,14 @@ func (m *Module) Decode(body []byte, maxLimit int) (*Bundle, error) {
 		}
 	}
 	b.judge()
-	if f := m.form.byName[fieldLimit]; f != nil && m.Type == Search && b.vals[f.index].number > int64(maxLimit) {
-		b.fault(f, CodeTooLarge, fmt.Sprintf("must be at most %d", maxLimit))
+	if f := m.form.byName[fieldLimit]; f != nil && m.Type == Search {
+		switch limit := &b.vals[f.index].number; {
+		case *limit <= int64(maxLimit):
+		case b.nodes[f.index] == nil || f.emptiness(*b.nodes[f.index], false) == absent:
+			*limit = int64(maxLimit) // a ceiling below the default
+		default:
+			b.fault(f, CodeTooLarge, fmt.Sprintf("must be at most %d", maxLimit))
+		}
 	}
 	if faults := b.faults(); len(faults) > 0 {
 		return nil, faults

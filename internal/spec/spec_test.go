@@ -432,6 +432,20 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// TestCeilingBelowTheDefault: nobody is blamed for a limit that nobody gave.
+func TestCeilingBelowTheDefault(t *testing.T) {
+	t.Parallel()
+	for _, bundle := range []string{`{}`, `{"limit":""}`} {
+		b, err := searchModule().Decode([]byte(with(bundle)), 5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := b.Limit(), 5; got != want {
+			t.Errorf("%s: limit = %d, want %d", bundle, got, want)
+		}
+	}
+}
+
 func TestSearchQueryQuotes(t *testing.T) {
 	t.Parallel()
 	b, err := searchModule().Decode([]byte(with(`{"filter":[
