@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -48,9 +49,9 @@ func (s Schedule) wait(attempts int, random float64) (time.Duration, bool) {
 // See https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3.
 func retryAfter(header string, now time.Time) time.Duration {
 	var wait time.Duration
-	if seconds, err := strconv.ParseInt(header, 10, 64); err == nil {
+	if seconds, err := strconv.ParseUint(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) { // then it is the most that there is
 		// Multiplying first would overflow.
-		wait = time.Duration(min(seconds, int64(maxRetryAfter/time.Second))) * time.Second
+		wait = time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second //nolint:gosec // a day at most
 	} else if at, err := http.ParseTime(header); err == nil {
 		wait = at.Sub(now)
 	}

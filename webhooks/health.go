@@ -167,6 +167,14 @@ func (h *healths) due(endpoint string, conn *store.Connection, now time.Time) (r
 	return k.reconcile.due(conn, now), k.catchUp.due(conn, now)
 }
 
+// hurry has an endpoint kept in the next round, whatever failed before: somebody is at it, and may have mended that.
+func (h *healths) hurry(endpoint string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	k := h.at(endpoint)
+	k.reconcile.next, k.catchUp.next = time.Time{}, time.Time{}
+}
+
 func (h *healths) acted(endpoint string, done []Action) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -35,7 +35,7 @@ type Action struct {
 }
 
 // Reconcile makes Stripe's endpoints of a connection what its webhooks want, and returns what had to be done, also when
-// something fails half-way. It does at once what a [Keeper] does every few minutes.
+// something fails half-way. It does at once what a [Keeper] does every few minutes, which then does not put its next try off.
 func (s *Service) Reconcile(ctx context.Context, workspace, connection string) ([]Action, error) {
 	conn, err := s.store.Connection(ctx, workspace, connection)
 	if err != nil {
@@ -51,6 +51,7 @@ func (s *Service) Reconcile(ctx context.Context, workspace, connection string) (
 		if e.Connection != conn.ID {
 			continue
 		}
+		s.health.hurry(e.ID)
 		actions, err := s.reconcile(ctx, &conn, e)
 		done, errs = append(done, actions...), append(errs, err)
 	}
@@ -102,6 +103,10 @@ func (s *Service) reconcile(ctx context.Context, conn *store.Connection, e store
 		return nil, fmt.Errorf("reading the endpoint: %w", err)
 	}
 	done, err := s.registrar.reconcile(ctx, conn, e)
+	if ctx.Err() != nil { // Whoever asked has left, which says nothing about the endpoint.
+		s.health.acted(e.ID, done)
+		return done, err
+	}
 	s.health.reconciled(e.ID, conn, done, err, s.now())
 	return done, err
 }

@@ -1,6 +1,7 @@
 package webhooks
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
@@ -8,7 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"stripe-connector/internal/spec"
 	"stripe-connector/internal/store"
+	"stripe-connector/internal/stripeapi"
 	"stripe-connector/internal/stripetest"
 )
 
@@ -235,6 +238,50 @@ func TestKeeperBacksOff(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestReconcileOnDemand: whoever mended a key need not wait for the keeper's next try, and whoever hangs up does no harm.
+func TestReconcileOnDemand(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{})
+	conn := l.connection(stripetest.Key)
+	s := newSubscriber(t)
+	e := l.attach(Attachment{Connection: conn, Group: "customer", URL: s.URL}).Endpoint
+	l.stripe.SetDelivery(false)
+	missed := l.emit(l.stripe.Account(stripetest.Key), "customer.created", 1)
+	l.stripe.Fault(stripetest.ServerError(503).WithHeader("Stripe-Should-Retry", "false").Times(1000))
+	l.keep()
+	if health := l.service.Health(e.ID); health.Problem == "" || health.CatchProblem == "" {
+		t.Fatalf("health = %+v while Stripe is away", health)
+	}
+	l.stripe.ResetFaults()
+	if _, err := l.service.Reconcile(t.Context(), workspace, conn); err != nil {
+		t.Fatal(err)
+	}
+	l.keep()
+	s.wait(t, 1)
+	if diff := cmp.Diff(missed, s.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
+	}
+
+	ctx, hangUp := context.WithCancel(t.Context())
+	stripe := l.service.registrar.stripe
+	l.service.registrar.stripe = callerFunc(func(ctx context.Context, s stripeapi.Session, steps []spec.Step) (*stripeapi.Response, error) {
+		hangUp()
+		return stripe.Run(ctx, s, steps)
+	})
+	if _, err := l.service.Reconcile(ctx, workspace, conn); err == nil {
+		t.Error("reconciling for nobody = nil")
+	}
+	if health := l.service.Health(e.ID); health.Problem != "" {
+		t.Errorf("problem = %q because somebody hung up", health.Problem)
+	}
+}
+
+type callerFunc func(ctx context.Context, s stripeapi.Session, steps []spec.Step) (*stripeapi.Response, error)
+
+func (f callerFunc) Run(ctx context.Context, s stripeapi.Session, steps []spec.Step) (*stripeapi.Response, error) {
+	return f(ctx, s, steps)
 }
 
 func TestRollEndpoint(t *testing.T) {
