@@ -45,18 +45,22 @@ func (s *Service) Reconcile(ctx context.Context, workspace, connection string) (
 	if err != nil {
 		return nil, fmt.Errorf("listing endpoints: %w", err)
 	}
+	endpoints = slices.DeleteFunc(endpoints, func(e store.Endpoint) bool { return e.Connection != conn.ID })
+	if len(endpoints) == 0 {
+		all, err := s.registrar.marked(ctx, &conn)
+		if err != nil {
+			return nil, s.registrar.plain(err, nil)
+		}
+		return s.registrar.deleteStrays(ctx, &conn, all)
+	}
 	var done []Action
 	var errs []error
 	for _, e := range endpoints {
-		if e.Connection != conn.ID {
-			continue
-		}
 		s.health.hurry(e.ID)
 		actions, err := s.reconcile(ctx, &conn, e)
 		done, errs = append(done, actions...), append(errs, err)
 	}
-	strays, err := s.registrar.deleteStrays(ctx, &conn)
-	return append(done, strays...), errors.Join(append(errs, err)...)
+	return done, errors.Join(errs...)
 }
 
 // Release deletes at Stripe what is left of endpoints that no webhook of a connection uses, which nobody looks for once the
@@ -190,6 +194,10 @@ func (r *registrar) reconcile(ctx context.Context, conn *store.Connection, e sto
 		action.StripeID = left.ID
 		done = append(done, action)
 	}
+	strays, err := r.deleteStrays(ctx, conn, all)
+	if done = append(done, strays...); err != nil {
+		return done, err
+	}
 	if len(types) == 0 {
 		r.forget(ctx, conn, e)
 	}
@@ -277,15 +285,12 @@ func (r *registrar) noteProblem(ctx context.Context, e store.Endpoint, current *
 	}
 }
 
-// deleteStrays deletes endpoints at Stripe that carry a mark and a URL of ours but belong to no pool, as after the deletion of
-// a connection whose key was refused. What points elsewhere belongs to another installation, and is left alone.
-func (r *registrar) deleteStrays(ctx context.Context, conn *store.Connection) ([]Action, error) {
-	all, err := r.marked(ctx, conn)
-	if err != nil {
-		return nil, r.plain(err, nil)
-	}
+// deleteStrays deletes those of the marked endpoints at Stripe that have a URL of ours but belong to no pool: the connection
+// was deleted whose key was refused, or Stripe made them long after it was asked. What points elsewhere belongs to another
+// installation, and is left alone.
+func (r *registrar) deleteStrays(ctx context.Context, conn *store.Connection, marked []*stripe.WebhookEndpoint) ([]Action, error) {
 	var done []Action
-	for _, stray := range all {
+	for _, stray := range marked {
 		mark := stray.Metadata[endpointMark]
 		if _, err := r.store.Receiver(ctx, mark); !errors.Is(err, store.ErrNotFound) || stray.URL != r.url(mark) {
 			continue
