@@ -46,6 +46,67 @@ func BenchmarkIngest(b *testing.B) {
 	}
 }
 
+// BenchmarkDeliver takes events of 2,000 bytes in from 64 callers for ten webhooks, and finishes their deliveries as they are
+// handed out, whatever waits together.
+func BenchmarkDeliver(b *testing.B) {
+	const webhooks, callers = 10, 64
+	ctx := context.Background()
+	s := durable(b)
+	e := line(b, s, webhooks)
+	n, next, work := 0, make(chan int), make(chan store.Work, 2*webhooks*callers)
+	var receiving, finishing sync.WaitGroup
+	finishing.Go(func() {
+		for w := range work {
+			batch := []store.Outcome{delivered(w)}
+			for more := true; more && len(batch) < maxBatch; {
+				select {
+				case w, more = <-work:
+					if more {
+						batch = append(batch, delivered(w))
+					}
+				default:
+					more = false
+				}
+			}
+			if err := s.Finish(ctx, batch); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+	for range callers {
+		receiving.Go(func() {
+			for i := range next {
+				in := event(e, i)
+				in.Body = make([]byte, 2000)
+				got, err := s.Ingest(ctx, []store.NewEvent{in}, wide)
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				for _, w := range got[0].Work {
+					work <- w
+				}
+			}
+		})
+	}
+	for b.Loop() {
+		n++
+		next <- n
+	}
+	close(next)
+	receiving.Wait()
+	close(work)
+	finishing.Wait()
+	b.ReportMetric(float64(n*webhooks)/b.Elapsed().Seconds(), "deliveries/s")
+}
+
+func delivered(w store.Work) store.Outcome {
+	return store.Outcome{
+		Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Verdict: store.VerdictDelivered,
+		Attempt: &store.Attempt{At: time.Now(), Duration: time.Millisecond, Status: 200, Answer: []byte("ok")},
+	}
+}
+
 // BenchmarkClaim claims and finishes ten deliveries a time, while one webhook has a backlog of the given size and as much
 // out as may be.
 func BenchmarkClaim(b *testing.B) {
@@ -79,7 +140,7 @@ func BenchmarkClaim(b *testing.B) {
 				check(b, err)
 				outcomes := make([]store.Outcome, len(claimed.Work))
 				for i, w := range claimed.Work {
-					outcomes[i] = store.Outcome{Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Verdict: store.VerdictDelivered}
+					outcomes[i] = delivered(w)
 				}
 				check(b, s.Finish(ctx, outcomes))
 			}

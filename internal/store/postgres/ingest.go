@@ -131,8 +131,8 @@ func (c *candidate) room(lease store.Lease, now int64) bool {
 }
 
 // wanted selects the webhooks that events, given by endpoint and type, may be for, and those that are given by id.
-const wanted = "(SELECT w.webhook FROM unnest($1::TEXT[], $2::TEXT[]) AS e (endpoint, type) " +
-	"JOIN wishes w ON w.endpoint = e.endpoint AND w.type IN (e.type, '*') UNION SELECT unnest($3::TEXT[]))"
+const wanted = "(SELECT w.webhook FROM unnest((SELECT $1::TEXT[]), (SELECT $2::TEXT[])) AS e (endpoint, type) " +
+	"JOIN wishes w ON w.endpoint = e.endpoint AND w.type IN (e.type, '*') UNION SELECT unnest((SELECT $3::TEXT[])))"
 
 // ingestBatch stores a batch in one transaction of two round trips. If a call names something unknown, that is noted in the
 // call, and nothing is committed. wake says that something is due that was not claimed.
@@ -149,6 +149,8 @@ func ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingestion, self s
 	}
 	var made []store.Delivery
 	var leased []bool
+	var full []string // lanes, for who lets so many be out:
+	width := 0
 	for _, call := range calls {
 		call.results = make([]store.Ingested, len(call.events))
 		for i := range call.events {
@@ -181,9 +183,11 @@ func ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingestion, self s
 					d.NextAt = portable.Time(received + call.lease.For.Microseconds())
 					c.out++
 					result.Work = append(result.Work, store.Work{Delivery: d, Event: e, Webhook: w})
-				case c.open:
-					// A full lane is claimed from again when it gets room.
-					wake = wake || call.lease.PerWebhook == 0 || c.out < call.lease.PerWebhook
+				case !c.open:
+				case call.lease.PerWebhook == 0 || c.out < call.lease.PerWebhook:
+					wake = true
+				default: // it is claimed from again when it gets room
+					full, width = append(full, w.ID), max(width, call.lease.PerWebhook)
 				}
 				if d.State == store.DeliveryPending {
 					c.due = min(c.due, portable.Micros(d.NextAt))
@@ -202,6 +206,15 @@ func ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingestion, self s
 		b.Queue(announce, self)
 	}
 	b.Queue("COMMIT")
+	if len(full) > 0 { // which may have been while we were at it, see Finish
+		b.Queue("SELECT EXISTS (SELECT 1 FROM lanes l WHERE l.webhook = ANY ($2) AND "+claimable+")", width, full).
+			QueryRow(func(row pgx.Row) error {
+				var room bool
+				err := row.Scan(&room)
+				wake = wake || room
+				return err
+			})
+	}
 	if err := send(ctx, conn, b); err != nil {
 		return false, false, err
 	}
@@ -266,7 +279,7 @@ func queueEvents(b *pgx.Batch, calls []*ingestion) *findings {
 	}
 	webhooks := slices.Sorted(maps.Keys(named))
 
-	b.Queue("SELECT id, workspace FROM endpoints WHERE id = ANY ($1)", c.endpoint).Query(func(rows pgx.Rows) error {
+	b.Queue("SELECT id, workspace FROM endpoints WHERE id = "+anyOf1, c.endpoint).Query(func(rows pgx.Rows) error {
 		return pairs(rows, f.workspaces)
 	})
 	if len(webhooks) > 0 {

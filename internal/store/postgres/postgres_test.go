@@ -317,6 +317,48 @@ func TestClaimersOverReplicas(t *testing.T) {
 	consistent(t, url)
 }
 
+// Of who finds a lane full and who gives room back at the same time, one sees the other: nothing is left due that nobody was
+// woken for.
+func TestWakeIsNotLost(t *testing.T) {
+	t.Parallel()
+	s := open(t, database(t))
+	e := line(t, s, 1)
+	one := store.Lease{PerWebhook: 1, For: time.Hour}
+	got, err := s.Ingest(t.Context(), []store.NewEvent{event(e, 0)}, one)
+	check(t, err)
+	out := got[0].Work[0]
+	full := 0
+	for i := range 200 {
+		got := make(chan []store.Ingested)
+		go func() {
+			in, err := s.Ingest(t.Context(), []store.NewEvent{event(e, i+1)}, one)
+			if err != nil {
+				t.Error(err)
+			}
+			got <- in
+		}()
+		check(t, s.Finish(t.Context(), []store.Outcome{delivered(out)}))
+		in := <-got
+		if t.Failed() {
+			return
+		}
+		if len(in[0].Work) > 0 {
+			out = in[0].Work[0]
+			continue
+		}
+		full++
+		select {
+		case <-s.Wake():
+		default:
+			t.Fatalf("round %d: a delivery is due that there is room for, and nobody was woken", i)
+		}
+		claimed, err := s.Claim(t.Context(), one, 1)
+		check(t, err)
+		out = claimed.Work[0]
+	}
+	t.Logf("in %d of 200 rounds the lane was found full", full)
+}
+
 // Who has no room tells the others, once for a batch, and who has room tells nobody.
 func TestNotify(t *testing.T) {
 	t.Parallel()

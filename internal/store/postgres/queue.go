@@ -48,7 +48,7 @@ func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (s
 	b = &pgx.Batch{}
 	if len(lanes) > 0 {
 		webhooks := make(map[string]*store.Webhook)
-		b.Queue("SELECT "+portable.WebhookColumns+" FROM webhooks WHERE id = ANY ($1)", lanes).Query(func(rows pgx.Rows) error {
+		b.Queue("SELECT "+portable.WebhookColumns+" FROM webhooks WHERE id = "+anyOf1, lanes).Query(func(rows pgx.Rows) error {
 			defer rows.Close()
 			for rows.Next() {
 				w := &store.Webhook{}
@@ -64,7 +64,7 @@ func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (s
 		})
 		// A lane that is not empty yet goes to the end of the queue.
 		b.Queue("UPDATE lanes l SET due = GREATEST(l.held, "+clock+", COALESCE((SELECT MIN(d.next_at) FROM deliveries d "+
-			"WHERE d.webhook = l.webhook AND d.state = 'pending'), $2)) WHERE l.webhook = ANY ($1)", lanes, int64(never))
+			"WHERE d.webhook = l.webhook AND d.state = 'pending'), $2)) WHERE l.webhook = "+anyOf1, lanes, int64(never))
 	}
 	claimed.Next = -1
 	b.Queue("SELECT l.due - "+clock+" FROM lanes l WHERE l.open AND l.due > "+clock+" AND l.due < $1 ORDER BY l.due LIMIT 1", int64(never)).
@@ -95,14 +95,15 @@ func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (s
 const take = `WITH lane AS (
 	SELECT u.webhook, u.n, GREATEST(0, $2 - (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = u.webhook AND d.state = 'pending'
 		AND d.leased AND d.next_at > ` + clock + `)) AS room
-	FROM unnest($1::TEXT[]) WITH ORDINALITY AS u (webhook, n)
+	FROM unnest((SELECT $1::TEXT[])) WITH ORDINALITY AS u (webhook, n)
 ), due AS (
 	SELECT d.id, row_number() OVER (PARTITION BY lane.n ORDER BY d.next_at, d.id) AS round, lane.n FROM lane CROSS JOIN LATERAL (
 		SELECT id, next_at FROM deliveries WHERE webhook = lane.webhook AND state = 'pending' AND next_at <= ` + clock + `
 		ORDER BY next_at, id LIMIT lane.room) d
 	ORDER BY round, lane.n LIMIT $3
 ), taken AS (
-	UPDATE deliveries d SET leased = TRUE, next_at = ` + clock + ` + $4 FROM due WHERE d.id = due.id
+	UPDATE deliveries d SET leased = TRUE, next_at = ` + clock + ` + $4 FROM due
+	WHERE d.id = due.id AND d.state = 'pending' AND d.next_at <= ` + clock + ` -- it may have been finished late, meanwhile
 	RETURNING d.*, due.round, due.n
 )
 SELECT t.id, t.workspace, t.webhook, t.endpoint, t.event, t.type, t.state, t.reason, t.attempts, t.tries, t.last_status, t.next_at,
@@ -138,17 +139,20 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	}
 	var waiting bool
 	err := s.line(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		b := &pgx.Batch{} // one transaction by itself
+		b := &pgx.Batch{}
+		b.Queue("BEGIN")
 		released, err := queueOutcomes(b, outcomes)
 		if err != nil {
 			return err
 		}
-		b.Queue("SELECT EXISTS (SELECT 1 FROM lanes WHERE open AND due <= "+clock+
-			" AND webhook IN (SELECT webhook FROM deliveries WHERE id = ANY ($1)))", ids(outcomes)).
-			QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
 		if released {
 			b.Queue(announce, s.id)
 		}
+		b.Queue("COMMIT")
+		// Only now: who found these lanes full looks again after its own commit, so that one of us sees the other.
+		b.Queue("SELECT EXISTS (SELECT 1 FROM lanes WHERE open AND due <= "+clock+
+			" AND webhook IN (SELECT webhook FROM deliveries WHERE id = "+anyOf1+"))", ids(outcomes)).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
 		return send(ctx, conn, b)
 	})
 	if err != nil {
@@ -177,7 +181,7 @@ func retried(outcomes []store.Outcome) bool {
 	return false
 }
 
-// queueOutcomes notes outcomes and frees their lanes. It reports whether one was released, perhaps for another replica.
+// queueOutcomes notes outcomes. It reports whether one was released, perhaps for another replica.
 func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err error) {
 	var o struct {
 		state, reason      []string
@@ -190,6 +194,7 @@ func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err e
 		status                   []int
 		answer                   [][]byte
 	}
+	var back []string // deliveries that are to be sent again, or hold their lane
 	for i := range outcomes {
 		out := &outcomes[i]
 		state, reason, after := store.DeliveryPending, "", time.Duration(0)
@@ -205,6 +210,9 @@ func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err e
 		default:
 			return false, fmt.Errorf("delivery %s: %q is no verdict", out.Delivery, out.Verdict)
 		}
+		if state == store.DeliveryPending || out.Hold > 0 {
+			back = append(back, out.Delivery)
+		}
 		tried, status := 0, 0
 		if t := out.Attempt; t != nil {
 			tried, status = 1, t.Status
@@ -216,14 +224,16 @@ func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err e
 		o.after, o.hold = append(o.after, after.Microseconds()), append(o.hold, out.Hold.Microseconds())
 		o.tried, o.status = append(o.tried, tried), append(o.status, status)
 	}
-	b.Queue("SELECT FROM lanes WHERE webhook IN (SELECT webhook FROM deliveries WHERE id = ANY ($1)) ORDER BY webhook FOR UPDATE", ids(outcomes))
+	// Giving room back needs no lock: who counts what is out counts too much at worst.
+	if len(back) > 0 {
+		b.Queue("SELECT FROM lanes WHERE webhook IN (SELECT webhook FROM deliveries WHERE id = "+anyOf1+") ORDER BY webhook FOR UPDATE", back)
+	}
 	if len(a.delivery) > 0 {
 		b.Queue("INSERT INTO attempts (delivery, n, at, duration, status, answer, phase, error) "+
 			"SELECT d.id, row_number() OVER (PARTITION BY d.id ORDER BY a.n) + "+
 			"COALESCE((SELECT MAX(p.n) FROM attempts p WHERE p.delivery = d.id), 0), a.at, a.duration, a.status, a.answer, a.phase, a.error "+
 			"FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[], $4::INTEGER[], $5::BYTEA[], $6::TEXT[], $7::TEXT[]) "+
-			"WITH ORDINALITY AS a (delivery, at, duration, status, answer, phase, error, n) JOIN deliveries d ON d.id = a.delivery "+
-			"ON CONFLICT DO NOTHING",
+			"WITH ORDINALITY AS a (delivery, at, duration, status, answer, phase, error, n) JOIN deliveries d ON d.id = a.delivery",
 			a.delivery, a.at, a.duration, a.status, a.answer, a.phase, a.problem)
 	}
 	b.Queue(`WITH done AS (
