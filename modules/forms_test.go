@@ -387,6 +387,16 @@ func TestForms(t *testing.T) {
 			faults: []string{"period.end: required"},
 		},
 
+		// Make an API Call.
+		{
+			name: "all that is wrong with a call", module: "make-an-api-call",
+			bundle: `"url":"https://example.com/v1/charges","method":"get","headers":[{},{"key":"a b","value":"1"}],"qs":[{"value":"1"}],"body":"a=b","timezone":"Mars/Olympus","boddy":""`,
+			faults: []string{
+				"url: invalid", "headers[1].key: invalid", "qs[0].key: required", "body: not_allowed", "timezone: invalid", "boddy: unknown",
+			},
+		},
+		{name: "a call without a URL", module: "make-an-api-call", bundle: `"method":"FETCH"`, faults: []string{"url: required", "method: invalid"}},
+
 		// Watch Events.
 		{
 			name: "event types and versions to come", module: "watch-events",

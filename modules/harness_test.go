@@ -271,6 +271,8 @@ func (f *form) fill(b bundle, path string) error {
 				b[at] = samples(item)[0]
 			}
 		}
+	case spec.KindAny: // the body of a call made by hand
+		b["method"], b[path] = "POST", samples(in)[0]
 	default:
 		b[path] = samples(in)[0]
 	}

@@ -191,7 +191,7 @@ func TestLenience(t *testing.T) {
 		{"search-customers", `{"connection":"conn_1","limit":"5","filter":[[{"a":"created","o":"date:less","b":"2024-06-20"}]]}`},
 		{"search-customers", `{"connection":"conn_1","filter":[{"field":"metadata.order_id","operator":"equals","value":"1"}],"cursor":""}`},
 		{"search-invoices", `{"connection":"conn_1","list_by":"Customer","customer":"cus_1","pending":"no"}`},
-		{"make-an-api-call", `{"connection":"conn_1","url":"/v1/charges","headers":{"x":"y"},"qs":[{"key":"limit","value":3}],"body":"a=b"}`},
+		{"make-an-api-call", `{"connection":"conn_1","url":"/v1/charges","method":"POST","headers":{"x":"y"},"qs":[{"key":"limit","value":3}],"body":"a=b"}`},
 		{"watch-events", `{"connection":"conn_1","webhook_name":"Orders","group":"Customers","enabled_events":"customer.created","connect":"","url":"https://example.com/"}`},
 	}
 	c, check := catalogue(t), checker(t, openapi.JSON())

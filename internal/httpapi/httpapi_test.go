@@ -486,6 +486,17 @@ func TestBadBundlesNeverReachStripe(t *testing.T) {
 	}
 }
 
+// TestExpandOfAnAPICall: what every module takes, this one takes too.
+func TestExpandOfAnAPICall(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	s.stripe.ResetCalls()
+	s.run("make-an-api-call", `{"url":"/v1/customers?limit=1","method":"GET","expand":["data.default_source"]}`).want(http.StatusOK)
+	if calls := s.stripe.Calls(); len(calls) != 1 || calls[0].Form.Get("expand[]") != "data.default_source" {
+		t.Errorf("calls = %+v", calls)
+	}
+}
+
 // TestBodyThatBreaksOff: what the caller did not send is no failure of ours.
 func TestBodyThatBreaksOff(t *testing.T) {
 	t.Parallel()

@@ -216,9 +216,7 @@ func writeLine(line *bytes.Buffer, v any) {
 
 // callAPI makes the call that the bundle spells out, and answers whatever Stripe does, refusals included.
 func (s *server) callAPI(w http.ResponseWriter, r *http.Request, session stripeapi.Session, b *spec.Bundle) error {
-	res, err := s.Stripe.Raw(r.Context(), session, stripeapi.RawRequest{
-		Method: b.Text("method"), URL: b.Text("url"), Headers: pairs(b.Rows("headers")), Query: pairs(b.Rows("qs")), Body: b.JSON("body"),
-	})
+	res, err := s.Stripe.Raw(r.Context(), session, stripeapi.RawOf(b))
 	if err != nil {
 		return err
 	}
@@ -240,12 +238,4 @@ func (s *server) callAPI(w http.ResponseWriter, r *http.Request, session stripea
 	_, _ = w.Write(body) //nolint:gosec // as in act
 	_, _ = w.Write([]byte("}"))
 	return nil
-}
-
-func pairs(rows []*spec.Bundle) [][2]string {
-	list := make([][2]string, len(rows))
-	for i, row := range rows {
-		list[i] = [2]string{row.Text("key"), row.Text("value")}
-	}
-	return list
 }

@@ -20,6 +20,7 @@ type Bundle struct {
 	wrong  [][]Fault // by field
 	beyond []Fault   // keys that no field has
 	extras []extra   // values of open objects
+	row    int       // where in its list the row stands that this is
 }
 
 // An extra is a value below an open object, with the rest of its path.
@@ -261,6 +262,19 @@ func (b *Bundle) faultAt(f *field, below, code, message string) {
 // Fault reports that something is wrong with the named field.
 func (b *Bundle) Fault(name, code, message string) { b.fault(b.form.byName[name], code, message) }
 
+// Refute reports faults that were found outside of the form, of fields that were readable so far.
+func (b *Bundle) Refute(faults Faults) {
+	for _, fault := range faults {
+		name, below := fault.Field, ""
+		if i := strings.IndexByte(name, '['); i >= 0 {
+			name, below = name[:i], name[i:]
+		}
+		if f := b.form.byName[name]; len(b.wrong) == 0 || len(b.wrong[f.index]) == 0 {
+			b.faultAt(f, below, fault.Code, fault.Message)
+		}
+	}
+}
+
 // faults are all faults, in form order, unknown keys last.
 func (b *Bundle) faults() Faults {
 	return slices.Concat(slices.Concat(b.wrong...), b.beyond)
@@ -307,8 +321,11 @@ func (b *Bundle) Pairs(name string) []Pair { return b.get(name).pairs }
 // Cleared says that the field is to be emptied at Stripe.
 func (b *Bundle) Cleared(name string) bool { return b.get(name).state == cleared }
 
-// Rows is the value of a list of objects.
+// Rows is the value of a list of objects. Those that nobody filled are not among them.
 func (b *Bundle) Rows(name string) []*Bundle { return b.get(name).rows }
+
+// Row is the place of a row in its list as it was written.
+func (b *Bundle) Row() int { return b.row }
 
 // JSON is the value of an Any field, as it was written; nil if there is none.
 func (b *Bundle) JSON(name string) json.RawMessage {

@@ -430,6 +430,7 @@ func (f *field) readRows(n node, b *Bundle) ([]*Bundle, []trouble) {
 			continue
 		}
 		row := newBundle(f.items, b.zone)
+		row.row = i
 		row.take(e)
 		if row.blank() {
 			continue // another

@@ -112,6 +112,7 @@ func anyText(string) string { return "" }
 // A condition is one row of a filter, resolved.
 type condition struct {
 	operand
+	row      int
 	key      string // of metadata
 	operator string
 	text     string
@@ -125,7 +126,7 @@ func (b *Bundle) resolve(operands []operand) (c condition, ok bool) {
 	name, key, keyed := strings.Cut(written, ".")
 	for _, o := range operands {
 		if strings.EqualFold(o.name, written) || strings.EqualFold(o.label, written) || keyed && o.keyed && strings.EqualFold(o.name, name) {
-			return condition{operand: o, key: key, operator: b.Text("operator"), text: b.Text("value")}, true
+			return condition{operand: o, row: b.row, key: key, operator: b.Text("operator"), text: b.Text("value")}, true
 		}
 	}
 	return condition{}, false
@@ -183,28 +184,28 @@ func (b *Bundle) filterConditions(f *field) []condition {
 func (b *Bundle) judgeFilter(f *field) {
 	type side struct{ param, bound string }
 	seen := map[side]bool{}
-	twice := func(i int, param, bound string) {
+	twice := func(row int, param, bound string) {
 		if seen[side{param, bound}] {
-			b.faultAt(f, "["+strconv.Itoa(i)+"]", CodeDuplicate, "limits "+param+" a second time")
+			b.faultAt(f, "["+strconv.Itoa(row)+"]", CodeDuplicate, "limits "+shorten(param)+" a second time")
 		}
 		seen[side{param, bound}] = true
 	}
-	for i, c := range b.filterConditions(f) {
+	for _, c := range b.filterConditions(f) {
 		if same := b.form.byName[c.name]; same != nil && b.filled(same) {
-			b.faultAt(f, "["+strconv.Itoa(i)+"]", CodeDuplicate, "limits "+c.name+", and so does "+same.named())
+			b.faultAt(f, "["+strconv.Itoa(c.row)+"]", CodeDuplicate, "limits "+c.name+", and so does "+same.named())
 			continue
 		}
 		switch {
 		case c.keyed:
-			twice(i, c.name+"."+c.key, "")
+			twice(c.row, c.name+"."+c.key, "")
 		case !c.dates:
-			twice(i, c.name, "")
+			twice(c.row, c.name, "")
 		default:
 			if c.bounds.GT != nil || c.bounds.GTE != nil {
-				twice(i, c.name, "lower")
+				twice(c.row, c.name, "lower")
 			}
 			if c.bounds.LT != nil || c.bounds.LTE != nil {
-				twice(i, c.name, "upper")
+				twice(c.row, c.name, "upper")
 			}
 		}
 	}

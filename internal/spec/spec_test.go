@@ -418,13 +418,13 @@ func TestSearch(t *testing.T) {
 		`{"limit":1001}`:                         {"limit too_large"},
 		`{"limit":0}`:                            {"limit too_small"},
 		`{"filter":"status"}`:                    {"filter invalid"},
-		`{"filter":[[{"a":"status","o":"text:equal","b":"open"}],[{"a":"status","o":"text:equal","b":"draft"}]]}`:                              {"filter[0] invalid", "filter[1] invalid"},
-		`{"filter":[{"field":"total","operator":"equals","value":"1"}]}`:                                                                       {"filter[0].field invalid"},
-		`{"filter":[{"field":"status","operator":"before","value":"open"}]}`:                                                                   {"filter[0].operator not_allowed"},
-		`{"filter":[{"field":"status","operator":"equals","value":"lost"}]}`:                                                                   {"filter[0].value invalid"},
-		`{"filter":[{"field":"due_date","operator":"on","value":"soon"}]}`:                                                                     {"filter[0].value invalid"},
-		`{"filter":[{"field":"metadata","operator":"equals","value":"x"}]}`:                                                                    {"filter[0].field invalid"},
-		`{"filter":[{"field":"due_date","operator":"on","value":"2024-06-20"},{"field":"due_date","operator":"before","value":"2024-06-20"}]}`: {"filter[1] duplicate"},
+		`{"filter":[[{"a":"status","o":"text:equal","b":"open"}],[{"a":"status","o":"text:equal","b":"draft"}]]}`:                                 {"filter[0] invalid", "filter[1] invalid"},
+		`{"filter":[{"field":"total","operator":"equals","value":"1"}]}`:                                                                          {"filter[0].field invalid"},
+		`{"filter":[{"field":"status","operator":"before","value":"open"}]}`:                                                                      {"filter[0].operator not_allowed"},
+		`{"filter":[{"field":"status","operator":"equals","value":"lost"}]}`:                                                                      {"filter[0].value invalid"},
+		`{"filter":[{"field":"due_date","operator":"on","value":"soon"}]}`:                                                                        {"filter[0].value invalid"},
+		`{"filter":[{"field":"metadata","operator":"equals","value":"x"}]}`:                                                                       {"filter[0].field invalid"},
+		`{"filter":[{"field":"due_date","operator":"on","value":"2024-06-20"},{},{"field":"due_date","operator":"before","value":"2024-06-20"}]}`: {"filter[2] duplicate"},
 	} {
 		if diff := cmp.Diff(want, codes(t, m, with(bundle))); diff != "" {
 			t.Errorf("%s faults (-want +got):\n%s", bundle, diff)

@@ -183,7 +183,7 @@ type Response struct {
 	Body           []byte // exactly as Stripe wrote it
 	RequestID      string
 	IdempotencyKey string // the one to repeat the whole with; empty if nothing was written
-	Replayed       bool   // Stripe repeated the answer to an earlier call with the same idempotency key
+	Replayed       bool   // nothing happened anew: Stripe repeated its answers to earlier calls with the same idempotency key
 }
 
 func newResponse(a *answer, idempotencyKey string) *Response {
@@ -193,9 +193,11 @@ func newResponse(a *answer, idempotencyKey string) *Response {
 		Body:           a.body,
 		RequestID:      a.header.Get("Request-Id"),
 		IdempotencyKey: idempotencyKey,
-		Replayed:       a.header.Get("Idempotent-Replayed") == "true",
+		Replayed:       a.replayed(),
 	}
 }
+
+func (a *answer) replayed() bool { return a.header.Get("Idempotent-Replayed") == "true" }
 
 // Headers is the header as a map of lower-case names for the user. Cookies are ours, not theirs.
 func (r *Response) Headers() map[string]string {
@@ -224,6 +226,7 @@ func (c *Client) Run(ctx context.Context, s Session, steps []spec.Step) (*Respon
 	var (
 		last  *answer
 		wrote bool
+		anew  bool // a write was no replay
 		done  []string
 	)
 	for i, step := range steps {
@@ -243,6 +246,7 @@ func (c *Client) Run(ctx context.Context, s Session, steps []spec.Step) (*Respon
 			}
 			return nil, failed.after(done, step.Name)
 		}
+		anew = anew || x.wrote && !x.answer.replayed()
 		last, done = x.answer, append(done, step.Name)
 	}
 	if last == nil {
@@ -251,7 +255,9 @@ func (c *Client) Run(ctx context.Context, s Session, steps []spec.Step) (*Respon
 	if !wrote {
 		s.IdempotencyKey = ""
 	}
-	return newResponse(last, s.IdempotencyKey), nil
+	res := newResponse(last, s.IdempotencyKey)
+	res.Replayed = wrote && !anew
+	return res, nil
 }
 
 // Check asks Stripe whether it takes a key, and whose it is. A refused key is [ErrKeyRefused]. A restricted key that may

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,6 +29,30 @@ type RawRequest struct {
 	// bracket form, also one that was written into a text. For v2, or with a Content-Type of the user's that is not the
 	// form's, nothing is changed. Empty, null, "" and {} mean no body.
 	Body json.RawMessage
+}
+
+// RawOf reads the request from a bundle of Make an API Call. Rows that nobody filled keep their place, so that a fault
+// names the row as it was written.
+func RawOf(b *spec.Bundle) RawRequest {
+	pairs := func(field string) [][2]string {
+		var list [][2]string
+		for _, row := range b.Rows(field) {
+			list = append(list, make([][2]string, row.Row()-len(list))...)
+			list = append(list, [2]string{row.Text("key"), row.Text("value")})
+		}
+		return list
+	}
+	in := RawRequest{Method: b.Text("method"), URL: b.Text("url"), Headers: pairs("headers"), Query: pairs("qs"), Body: b.JSON("body")}
+	for _, path := range b.Expand() {
+		in.Query = append(in.Query, [2]string{"expand[]", *path})
+	}
+	return in
+}
+
+// Faults is all for which the request must not be sent.
+func (in RawRequest) Faults() spec.Faults {
+	_, faults := in.read(&url.URL{Scheme: "https", Host: "api.stripe.com"})
+	return faults
 }
 
 // Raw makes the call and answers whatever Stripe answers, 4xx and 5xx included. A request that must not be sent is
@@ -61,13 +86,21 @@ func (c *Client) Raw(ctx context.Context, s Session, in RawRequest) (*Response, 
 	return nil, fmt.Errorf("sending an API call: %w", cause(err))
 }
 
-func (c *Client) rawRequest(ctx context.Context, s Session, in RawRequest) (*http.Request, error) {
+// A rawCall is a request that was read: what to send, but for what the session adds.
+type rawCall struct {
+	target      *url.URL
+	header      http.Header
+	body        []byte
+	contentType string // of the body, if the user gave none
+}
+
+func (in RawRequest) read(base *url.URL) (rawCall, spec.Faults) {
 	var faults spec.Faults
 	fault := func(field, label, code, message string) {
 		faults = append(faults, spec.Fault{Field: field, Label: label, Code: code, Message: message})
 	}
 
-	target, reason := rawURL(c.base, in.URL)
+	target, reason := rawURL(base, in.URL)
 	switch {
 	case strings.TrimSpace(in.URL) == "":
 		fault("url", "URL", spec.CodeRequired, "is required")
@@ -116,16 +149,24 @@ func (c *Client) rawRequest(ctx context.Context, s Session, in RawRequest) (*htt
 		fault("body", "Body", spec.CodeNotAllowed, "does not go with GET; use Query String")
 	}
 	if faults != nil {
-		return nil, faults
+		return rawCall{}, faults
 	}
-
 	if !query.Empty() {
 		target.RawQuery = strings.TrimPrefix(target.RawQuery+"&"+query.Encode(), "&")
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target.String(), bytes.NewReader(body))
+	return rawCall{target, header, body, contentType}, nil
+}
+
+func (c *Client) rawRequest(ctx context.Context, s Session, in RawRequest) (*http.Request, error) {
+	call, faults := in.read(c.base)
+	if faults != nil {
+		return nil, faults
+	}
+	req, err := http.NewRequestWithContext(ctx, in.Method, call.target.String(), bytes.NewReader(call.body))
 	if err != nil {
 		return nil, errors.New("building an API call: the URL was not understood") // the inner error would repeat it
 	}
+	header := call.header
 	req.Header = header
 	setDefault := func(name, value string) {
 		if header.Get(name) == "" && value != "" {
@@ -135,10 +176,10 @@ func (c *Client) rawRequest(ctx context.Context, s Session, in RawRequest) (*htt
 	setDefault("Stripe-Account", s.Account)
 	setDefault("Stripe-Version", s.Version)
 	setDefault("Stripe-Version", stripe.APIVersion)
-	if len(body) > 0 {
-		setDefault("Content-Type", contentType)
+	if len(call.body) > 0 {
+		setDefault("Content-Type", call.contentType)
 	}
-	if method != http.MethodGet {
+	if in.Method != http.MethodGet {
 		setDefault("Idempotency-Key", s.IdempotencyKey)
 		setDefault("Idempotency-Key", rand.Text())
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/stripe/stripe-go/v79"
+	"github.com/stripe/stripe-go/v79/customer"
 
 	"stripe-connector/internal/spec"
 	"stripe-connector/internal/stripetest"
@@ -50,6 +52,25 @@ func TestSandboxLostAnswersWriteOnce(t *testing.T) {
 				t.Errorf("another action with the same key: %v", failed)
 			}
 		})
+	}
+}
+
+// TestSandboxReplaysSeveralSteps: an action that ends with a read was repeated if its writes were.
+func TestSandboxReplaysSeveralSteps(t *testing.T) {
+	t.Parallel()
+	s := stripetest.New(t)
+	c := newClient(t, s.URL)
+	id := s.Account(stripetest.Key).Seed("customer", 1, nil)[0]
+	read := spec.Step{Name: "read the customer", Call: func(b stripe.Backend) error {
+		_, err := customer.Client{B: b}.Get(id, nil)
+		return err
+	}}
+	session := Session{Connection: "conn_1", Key: stripetest.Key, IdempotencyKey: "caller-1"}
+	for i, want := range []bool{false, true} {
+		res, err := c.Run(t.Context(), session, []spec.Step{createCustomer("Ann"), createCustomer("Bob"), read})
+		if err != nil || res.Replayed != want {
+			t.Errorf("time %d: replayed = %v, %v, want %v", i+1, res.Replayed, err, want)
+		}
 	}
 }
 

@@ -1,7 +1,10 @@
 // Package universal declares the one module that is not about a certain object.
 package universal
 
-import "stripe-connector/internal/spec"
+import (
+	"stripe-connector/internal/spec"
+	"stripe-connector/internal/stripeapi"
+)
 
 // APICall sends any request to Stripe with the connection's key. The rules of its URL and headers are stripeapi's, which
 // makes the call.
@@ -18,6 +21,7 @@ var APICall = spec.NewUniversal(spec.Def{
 		pairs("qs", "Query String", "Parameter name; brackets nest, as in created[gt].", "Parameter value.").
 			Help("Query parameters, added to those in the URL."),
 		spec.Any("body", "Body").Help("A JSON object, sent as Stripe's form encoding on /v1/ paths, or a text, sent as it is."),
+		spec.Check(func(b *spec.Bundle) { b.Refute(stripeapi.RawOf(b).Faults()) }),
 	},
 	Out: "any",
 })
