@@ -99,7 +99,7 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	file := (&url.URL{Scheme: "file", Path: s.path}).String() + "?_pragma=busy_timeout(10000)"
 	s.writeDB, err = sql.Open("sqlite", file+"&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-65536)"+
-		"&_pragma=journal_size_limit(67108864)")
+		"&_pragma=journal_size_limit(67108864)&_pragma=temp_store(memory)") // savepoints would write their journals to files
 	if err != nil {
 		return err
 	}

@@ -208,20 +208,29 @@ func (s *Server) Database(tb testing.TB) string {
 	if s == nil {
 		tb.Skip(ErrMissing)
 	}
-	n := <-s.made
-	defer func() { s.made <- n + 1 }()
-	name := fmt.Sprintf("test%d", n)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	made, err := s.Create(ctx)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return made
+}
+
+// Create makes an empty database and returns its URL.
+func (s *Server) Create(ctx context.Context) (string, error) {
+	n := <-s.made
+	defer func() { s.made <- n + 1 }()
+	name := fmt.Sprintf("test%d", n)
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return "", err
+	}
 	defer conn.Close(ctx)
 	if _, err = conn.Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		tb.Fatal(err)
+		return "", err
 	}
-	return s.URL(name)
+	return s.URL(name), nil
 }
 
 // Log is what the server has written since it was launched.
