@@ -3,7 +3,6 @@ package sqlite
 import (
 	"cmp"
 	"context"
-	"maps"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -19,6 +18,7 @@ const never = math.MaxInt64
 // lanes is what the writer remembers of the queue. All of it can be read from the tables, except the leases.
 type lanes struct {
 	byID   map[string]*lane // by webhook
+	holder map[string]*lane // by delivery that is out
 	pools  map[string]*pool // by endpoint
 	order  []*lane          // whose turn it is
 	turn   int              // index in order of who is asked first
@@ -34,12 +34,16 @@ type pool struct {
 
 // A lane is a webhook's queue. Times are microseconds since 1970.
 type lane struct {
+	standing
+	out map[string]int64 // claimed deliveries, with the ends of their leases
+}
+
+type standing struct {
 	webhook store.Webhook
-	gone    bool             // detached
-	pending int              // rows in state pending, claimed or not
-	out     map[string]int64 // claimed deliveries, with the ends of their leases
-	due     int64            // nothing that is pending and not out falls due before
-	held    int64            // nothing is claimed before
+	gone    bool  // detached
+	pending int   // rows in state pending, claimed or not
+	due     int64 // nothing that is pending and not out falls due before
+	held    int64 // nothing is claimed before
 }
 
 // open reports whether deliveries go out.
@@ -64,7 +68,7 @@ func (l *lane) next(perWebhook int) int64 {
 
 // loadLanes reads the queue from the tables.
 func loadLanes(ctx context.Context, q portable.Querier) (*lanes, error) {
-	ls := &lanes{byID: make(map[string]*lane), pools: make(map[string]*pool)}
+	ls := &lanes{byID: make(map[string]*lane), holder: make(map[string]*lane), pools: make(map[string]*pool)}
 	endpoints, err := portable.AllEndpoints(ctx, q)
 	if err != nil {
 		return nil, err
@@ -93,7 +97,7 @@ func loadLanes(ctx context.Context, q portable.Querier) (*lanes, error) {
 }
 
 func (ls *lanes) add(w store.Webhook) {
-	l := &lane{webhook: w, out: make(map[string]int64), due: never}
+	l := &lane{standing: standing{webhook: w, due: never}, out: make(map[string]int64)}
 	ls.byID[w.ID] = l
 	ls.order = append(ls.order, l)
 	p := ls.pools[w.Endpoint]
@@ -120,18 +124,41 @@ func (ls *lanes) lease(now time.Time, length time.Duration) int64 {
 	return end - end%1000 + ls.leases%1000
 }
 
-// change alters a lane and remembers how it was.
-func (t *tx) change(l *lane, alter func()) {
-	before := *l
-	before.out = maps.Clone(l.out)
-	t.lanes.count(l, -1)
+// recount alters a lane and keeps the totals right.
+func (ls *lanes) recount(l *lane, alter func()) {
+	ls.count(l, -1)
 	alter()
-	t.lanes.count(l, 1)
-	t.undo = append(t.undo, func() {
-		t.lanes.count(l, -1)
-		*l = before
-		t.lanes.count(l, 1)
-	})
+	ls.count(l, 1)
+}
+
+// change alters how a lane stands and remembers how it stood.
+func (t *tx) change(l *lane, alter func()) {
+	before := l.standing
+	t.lanes.recount(l, alter)
+	t.undo = append(t.undo, func() { t.lanes.recount(l, func() { l.standing = before }) })
+}
+
+// put notes that a delivery is out until the end of its lease.
+func (t *tx) put(l *lane, delivery string, end int64) {
+	t.lanes.put(l, delivery, end)
+	t.undo = append(t.undo, func() { t.lanes.drop(l, delivery) })
+}
+
+// drop notes that a delivery is out no more.
+func (t *tx) drop(l *lane, delivery string) {
+	end := l.out[delivery]
+	t.lanes.drop(l, delivery)
+	t.undo = append(t.undo, func() { t.lanes.put(l, delivery, end) })
+}
+
+func (ls *lanes) put(l *lane, delivery string, end int64) {
+	ls.recount(l, func() { l.out[delivery] = end })
+	ls.holder[delivery] = l
+}
+
+func (ls *lanes) drop(l *lane, delivery string) {
+	ls.recount(l, func() { delete(l.out, delivery) })
+	delete(ls.holder, delivery)
 }
 
 // queue notes n more pending deliveries, due at the given time.

@@ -66,10 +66,8 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 		case d.State != store.DeliveryPending:
 		case l.open() && l.held <= now && l.next(lease.PerWebhook) > now && len(l.out) < lease.PerWebhook:
 			// There is room, and nothing older waits in front of it.
-			t.change(l, func() {
-				l.pending++
-				d.NextAt = portable.Time(t.take(l, d.ID, lease))
-			})
+			t.change(l, func() { l.pending++ })
+			d.NextAt = portable.Time(t.take(l, d.ID, lease))
 			webhook := *w
 			result.Work = append(result.Work, store.Work{Delivery: d, Event: e, Webhook: &webhook})
 		default:
@@ -82,7 +80,7 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 // take puts a delivery out and returns the end of its lease.
 func (t *tx) take(l *lane, delivery string, lease store.Lease) int64 {
 	end := t.lanes.lease(t.now, lease.For)
-	l.out[delivery] = end
+	t.put(l, delivery, end)
 	return end
 }
 
@@ -139,35 +137,32 @@ func (t *tx) claim(ctx context.Context, lease store.Lease, limit int) (store.Cla
 // claimLane takes up to limit due deliveries of one lane and learns when the next one falls due.
 func (t *tx) claimLane(ctx context.Context, l *lane, lease store.Lease, limit int) ([]store.Delivery, error) {
 	now := t.now.UnixMicro()
-	t.change(l, func() {
-		for id, end := range l.out {
-			if end <= now {
-				delete(l.out, id)
-				l.due = min(l.due, end)
-			}
+	for id, end := range l.out {
+		if end <= now {
+			t.drop(l, id)
+			t.change(l, func() { l.due = min(l.due, end) })
 		}
-	})
+	}
 	room := min(limit, lease.PerWebhook-len(l.out))
 	rows, err := portable.Due(ctx, t, l.webhook.ID, len(l.out)+room+1)
 	if err != nil {
 		return nil, err
 	}
 	var taken []store.Delivery
-	t.change(l, func() {
-		l.due = never
-		for _, d := range rows {
-			if _, out := l.out[d.ID]; out {
-				continue
-			}
-			at := portable.Micros(d.NextAt)
-			if at > now || len(taken) == room {
-				l.due = at
-				return
-			}
-			d.NextAt = portable.Time(t.take(l, d.ID, lease))
-			taken = append(taken, d)
+	due := int64(never)
+	for _, d := range rows {
+		if _, out := l.out[d.ID]; out {
+			continue
 		}
-	})
+		at := portable.Micros(d.NextAt)
+		if at > now || len(taken) == room {
+			due = at
+			break
+		}
+		d.NextAt = portable.Time(t.take(l, d.ID, lease))
+		taken = append(taken, d)
+	}
+	t.change(l, func() { l.due = due })
 	return taken, nil
 }
 
@@ -210,22 +205,18 @@ func (t *tx) finish(ctx context.Context, o *store.Outcome) error {
 			return err
 		}
 	}
-	d, err := portable.DeliveryByID(ctx, t, o.Delivery)
-	if errors.Is(err, store.ErrNotFound) {
-		return nil // pruned meanwhile
+	l := t.lanes.holder[o.Delivery]
+	if l == nil || l.out[o.Delivery] != portable.Micros(o.Lease) {
+		return nil // the lease was lost, and perhaps another one given
 	}
-	if err != nil {
-		return err
-	}
-	l := t.lanes.byID[d.Webhook]
-	if l == nil || l.out[d.ID] != portable.Micros(o.Lease) {
-		return nil // detached, or the lease was lost
+	t.drop(l, o.Delivery)
+	if l.gone {
+		return nil
 	}
 	if err := portable.Conclude(ctx, t, o, t.now); err != nil {
 		return err
 	}
 	t.change(l, func() {
-		delete(l.out, d.ID)
 		switch o.Verdict {
 		case store.VerdictDelivered, store.VerdictDead:
 			l.pending--

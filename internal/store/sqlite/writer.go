@@ -115,17 +115,15 @@ func (w *writer) gather(first *operation) []*operation {
 // transaction fails, all of them have failed.
 func (w *writer) commit(batch []*operation) {
 	ctx := context.Background() // half a batch must not end because one caller left
-	t := &tx{Querier: w.q, lanes: w.lanes}
 	begun := w.store.now()
-	err := w.transaction(ctx, t, batch)
+	wake, err := w.transaction(ctx, batch, w.plainly)
+	if errors.Is(err, errRefused) {
+		wake, err = w.transaction(ctx, batch, w.carefully)
+	}
 	if committed := w.store.committed.Load(); committed != nil {
 		(*committed)(len(batch), w.store.now().Sub(begun))
 	}
 	if err != nil {
-		t.takeBack()
-		if _, rollback := w.q.ExecContext(ctx, "ROLLBACK"); rollback != nil && !broken(err) {
-			err = errors.Join(err, rollback)
-		}
 		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	w.store.backlog.set(w.lanes.total)
@@ -135,7 +133,7 @@ func (w *writer) commit(batch []*operation) {
 		}
 		close(o.done)
 	}
-	if err == nil && t.wake {
+	if err == nil && wake {
 		select {
 		case w.store.wake <- struct{}{}:
 		default: // one is on its way already
@@ -143,25 +141,49 @@ func (w *writer) commit(batch []*operation) {
 	}
 }
 
-func (w *writer) transaction(ctx context.Context, t *tx, batch []*operation) error {
+// errRefused ends a transaction in which an operation failed.
+var errRefused = errors.New("an operation was refused")
+
+// transaction runs operations, each by run, and takes all of them back if it fails.
+func (w *writer) transaction(ctx context.Context, batch []*operation, run func(context.Context, *tx, *operation) error) (wake bool, err error) {
 	if _, err := w.q.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
+		return false, err
 	}
+	t := &tx{Querier: w.q, lanes: w.lanes}
 	for _, o := range batch {
 		if o.err = o.ctx.Err(); o.err != nil {
 			continue
 		}
-		if err := w.attempt(ctx, t, o); err != nil {
-			return err
+		if err = run(ctx, t, o); err != nil {
+			break
 		}
 	}
-	_, err := w.q.ExecContext(ctx, "COMMIT")
+	if err == nil {
+		_, err = w.q.ExecContext(ctx, "COMMIT")
+	}
+	if err != nil {
+		t.takeBack()
+		if _, rollback := w.q.ExecContext(ctx, "ROLLBACK"); rollback != nil && !broken(err) {
+			err = errors.Join(err, rollback)
+		}
+	}
+	return t.wake, err
+}
+
+// plainly runs one operation. Most do not fail, and marking where each begins costs more than running the batch again
+// when one does.
+func (w *writer) plainly(ctx context.Context, t *tx, o *operation) error {
+	t.now = w.store.now()
+	err := runSafely(ctx, t, o)
+	if err != nil && !broken(err) {
+		return errRefused
+	}
 	return err
 }
 
-// attempt runs one operation so that its failure, kept in the operation, leaves no trace. The error that it returns is the
-// transaction's.
-func (w *writer) attempt(ctx context.Context, t *tx, o *operation) error {
+// carefully runs one operation so that its failure, kept in the operation, leaves no trace. The error that it returns is
+// the transaction's.
+func (w *writer) carefully(ctx context.Context, t *tx, o *operation) error {
 	if _, err := w.q.ExecContext(ctx, "SAVEPOINT operation"); err != nil {
 		return err
 	}
@@ -187,6 +209,7 @@ func (w *writer) attempt(ctx context.Context, t *tx, o *operation) error {
 
 // runSafely turns a panic, which only a caller's change function can raise, into that caller's own.
 func runSafely(ctx context.Context, t *tx, o *operation) (err error) {
+	o.panicked = nil
 	defer func() {
 		if p := recover(); p != nil {
 			o.panicked, err = p, errors.New("the operation panicked")

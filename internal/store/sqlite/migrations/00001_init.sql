@@ -105,13 +105,12 @@ CREATE TABLE deliveries (
     last_status INTEGER NOT NULL,
     next_at     BIGINT NOT NULL,
     created     BIGINT NOT NULL
-);
+) WITHOUT ROWID;
 CREATE UNIQUE INDEX deliveries_same ON deliveries (event, endpoint, webhook);
 CREATE INDEX deliveries_due ON deliveries (webhook, next_at, id) WHERE state = 'pending';
 CREATE INDEX deliveries_list ON deliveries (workspace, created, id);
 CREATE INDEX deliveries_state ON deliveries (workspace, state, created, id);
 CREATE INDEX deliveries_type ON deliveries (workspace, type, created, id);
-CREATE INDEX deliveries_event ON deliveries (workspace, event, created, id);
 CREATE INDEX deliveries_webhook ON deliveries (webhook, created, id);
 CREATE INDEX deliveries_webhook_state ON deliveries (webhook, state, created, id);
 
@@ -125,7 +124,7 @@ CREATE TABLE attempts (
     phase    TEXT NOT NULL,
     error    TEXT NOT NULL,
     PRIMARY KEY (delivery, n)
-);
+) WITHOUT ROWID;
 
 -- +goose Down
 DROP TABLE attempts;
