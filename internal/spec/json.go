@@ -30,6 +30,9 @@ const (
 // depthMax is deeper than any bundle nests, and shallow enough for recursion.
 const depthMax = 32
 
+// fewMembers is how many members an object is expected to have; one with more makes room by itself.
+const fewMembers = 8
+
 // parse reads one JSON value. The syntax is encoding/json's to judge; reading it afterwards cannot fail.
 func parse(body []byte) (node, string) {
 	if !utf8.Valid(body) {
@@ -72,6 +75,7 @@ func (s *scanner) value(depth int) node {
 	switch s.in[s.at] {
 	case '{':
 		n.kind = isObject
+		n.keys, n.list = make([]string, 0, fewMembers), make([]node, 0, fewMembers)
 		s.each('}', func() {
 			n.keys = append(n.keys, s.string())
 			s.blanks()

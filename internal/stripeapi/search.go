@@ -1,6 +1,7 @@
 package stripeapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,12 +139,12 @@ type source struct {
 	position
 	resumed bool // the position came with the request, and no call was made with it yet
 
-	page    []json.RawMessage // in hand, not yet taken
-	behind  json.RawMessage   // the object taken last, if its id is the position
-	next    string            // the token of the page that follows, of a search result
-	tokens  bool              // pages are named by tokens, not by their last object
-	last    bool              // no page follows
-	dated   bool              // created is that of page[0]
+	page    elements // in hand, not yet taken
+	behind  []byte   // the object taken last, if its id is the position
+	next    string   // the token of the page that follows, of a search result
+	tokens  bool     // pages are named by tokens, not by their last object
+	last    bool     // no page follows
+	dated   bool     // created is that of page[0]
 	created float64
 }
 
@@ -210,6 +211,7 @@ func idOf(raw []byte) string {
 func (r *Results) fetch(ctx context.Context, from *source, room int) error {
 	for len(from.page) == 0 && !from.last {
 		page := spec.Page{After: from.at().After, Limit: int64(min(pageMax, room+from.Taken))}
+		from.After, from.behind, from.page = page.After, nil, nil // the page before need not be kept for its last object
 		x, err := r.c.call(ctx, r.s, func(b stripe.Backend) error { return from.Call(b, page) })
 		resumed := from.resumed
 		from.resumed = false
@@ -228,7 +230,7 @@ func (r *Results) fetch(ctx context.Context, from *source, room int) error {
 			return failed
 		}
 		if from.One {
-			from.page, from.last = []json.RawMessage{x.answer.body}, true
+			from.page, from.last = elements{x.answer.body}, true
 			return nil
 		}
 		if err := from.fill(x.answer.body, page.After); err != nil {
@@ -242,10 +244,10 @@ func (r *Results) fetch(ctx context.Context, from *source, room int) error {
 // See https://docs.stripe.com/api/pagination and https://docs.stripe.com/api/pagination/search.
 func (from *source) fill(body []byte, after string) error {
 	var page struct {
-		Object   string            `json:"object"`
-		Data     []json.RawMessage `json:"data"`
-		HasMore  bool              `json:"has_more"`
-		NextPage string            `json:"next_page"`
+		Object   string   `json:"object"`
+		Data     elements `json:"data"`
+		HasMore  bool     `json:"has_more"`
+		NextPage string   `json:"next_page"`
 	}
 	if err := json.Unmarshal(body, &page); err != nil || page.Data == nil {
 		return &Error{
@@ -269,5 +271,45 @@ func (from *source) fill(body []byte, after string) error {
 			return errors.New("paging a list: its last object has no id of its own")
 		}
 	}
+	return nil
+}
+
+// elements are those of a JSON array as they were written, each a part of the array's own bytes: a page is held once.
+type elements [][]byte
+
+// UnmarshalJSON divides an array, which encoding/json has found to be valid and hands over as a part of what it was given.
+func (e *elements) UnmarshalJSON(array []byte) error {
+	if array[0] != '[' {
+		return errors.New("not an array")
+	}
+	list := make(elements, 0, pageMax)
+	depth, start := 0, 1
+	for i := 1; i < len(array); i++ {
+		switch array[i] {
+		case '"':
+			for i++; array[i] != '"'; i++ {
+				if array[i] == '\\' {
+					i++
+				}
+			}
+		case '{', '[':
+			depth++
+		case '}':
+			depth--
+		case ']', ',':
+			if array[i] == ']' && depth > 0 {
+				depth--
+				continue
+			}
+			if depth > 0 {
+				continue
+			}
+			if object := bytes.TrimSpace(array[start:i]); len(object) > 0 {
+				list = append(list, object[:len(object):len(object)])
+			}
+			start = i + 1
+		}
+	}
+	*e = list
 	return nil
 }
