@@ -18,11 +18,16 @@ func (s *Store) Ingest(ctx context.Context, events []store.NewEvent, lease store
 		size += len(e.Body)
 	}
 	var results []store.Ingested
+	var waiting []*store.Event
 	err := s.write(ctx, "storing events", size, func(ctx context.Context, t *tx) error {
-		results = make([]store.Ingested, len(events))
+		results, waiting = make([]store.Ingested, len(events)), nil
 		for i := range events {
-			if err := t.ingest(ctx, &events[i], lease, &results[i]); err != nil {
+			e, err := t.ingest(ctx, &events[i], lease, &results[i])
+			if err != nil {
 				return err
+			}
+			if len(results[i].Work) < results[i].Deliveries {
+				waiting = append(waiting, e)
 			}
 		}
 		return nil
@@ -30,16 +35,19 @@ func (s *Store) Ingest(ctx context.Context, events []store.NewEvent, lease store
 	if err != nil {
 		return nil, err
 	}
+	for _, e := range waiting {
+		s.recent.add(e)
+	}
 	return results, nil
 }
 
-func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, result *store.Ingested) error {
+func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, result *store.Ingested) (*store.Event, error) {
 	p := t.lanes.pools[in.Endpoint]
 	if p == nil {
-		return fmt.Errorf("endpoint %s: %w", in.Endpoint, store.ErrNotFound)
+		return nil, fmt.Errorf("endpoint %s: %w", in.Endpoint, store.ErrNotFound)
 	}
 	if l := t.lanes.byID[in.Webhook]; in.Webhook != "" && (l == nil || l.webhook.Endpoint != in.Endpoint) {
-		return fmt.Errorf("webhook %s: %w", in.Webhook, store.ErrNotFound)
+		return nil, fmt.Errorf("webhook %s: %w", in.Webhook, store.ErrNotFound)
 	}
 	e := &store.Event{
 		ID: in.ID, Workspace: p.workspace, Endpoint: in.Endpoint, Type: in.Type, Body: in.Body, Account: in.Account,
@@ -48,7 +56,7 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 	}
 	isNew, err := portable.InsertEvent(ctx, t, e)
 	if err != nil || !isNew {
-		return err
+		return nil, err
 	}
 	result.New = true
 	for _, l := range p.lanes {
@@ -58,7 +66,7 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 		}
 		d := portable.NewDelivery(w, e, e.Received)
 		if _, err := portable.InsertDelivery(ctx, t, &d); err != nil {
-			return err
+			return nil, err
 		}
 		result.Deliveries++
 		now := t.now.UnixMicro()
@@ -74,7 +82,7 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 			t.queue(l, 1, d.NextAt)
 		}
 	}
-	return nil
+	return e, nil
 }
 
 // take puts a delivery out and returns the end of its lease.
@@ -86,9 +94,11 @@ func (t *tx) take(l *lane, delivery string, lease store.Lease) int64 {
 
 // Claim takes due deliveries, beginning with the lane after the last one that was served.
 func (s *Store) Claim(ctx context.Context, lease store.Lease, limit int) (store.Claimed, error) {
-	claimed, err := ask(ctx, s, "claiming deliveries", func(ctx context.Context, t *tx) (store.Claimed, error) {
-		return t.claim(ctx, lease, limit)
-	})
+	var claimed store.Claimed
+	err := s.hand(ctx, &operation{doing: "claiming deliveries", run: func(ctx context.Context, t *tx) (err error) {
+		claimed, err = t.claim(ctx, lease, limit)
+		return err
+	}})
 	if err != nil {
 		return store.Claimed{}, err
 	}
@@ -172,6 +182,9 @@ func (s *Store) fill(ctx context.Context, work []store.Work) error {
 	for i := range work {
 		d := &work[i].Delivery
 		key := portable.EventKey{Endpoint: d.Endpoint, ID: d.Event}
+		if events[key] == nil {
+			events[key] = s.recent.get(key)
+		}
 		if events[key] == nil {
 			e, err := portable.EventOf(ctx, s.reads, d.Endpoint, d.Event)
 			if err != nil {

@@ -4,6 +4,7 @@
 //	writer.go   the one goroutine that writes: whatever waits shares a transaction and an fsync
 //	lanes.go    what is due and what is claimed, in memory, one lane for each webhook
 //	queue.go    the event line: ingest, claim, finish, send again, prune
+//	recent.go   the latest events, so that claims need not read them
 //	nouns.go    everything else, on the shared statements of portable
 //
 // Leases live in memory, since no other process can hold any: a lock file keeps a second one out. After a crash whatever
@@ -55,6 +56,7 @@ type Store struct {
 	close   func() error
 	wake    chan struct{}
 	backlog backlog
+	recent  recent
 
 	names sync.Map // name to chan struct{}, of Lock
 
@@ -98,7 +100,7 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	file := (&url.URL{Scheme: "file", Path: s.path}).String() + "?_pragma=busy_timeout(10000)"
-	s.writeDB, err = sql.Open("sqlite", file+"&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-65536)"+
+	s.writeDB, err = sql.Open("sqlite", file+"&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-16384)"+
 		"&_pragma=journal_size_limit(67108864)&_pragma=temp_store(memory)") // savepoints would write their journals to files
 	if err != nil {
 		return err

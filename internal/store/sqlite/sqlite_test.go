@@ -362,7 +362,6 @@ func TestFailedCommit(t *testing.T) {
 		calls := []func() error{
 			finish,
 			func() error { _, err := s.Ingest(t.Context(), []store.NewEvent{event(e, 77, 10)}, lease); return err },
-			func() error { _, err := s.Claim(t.Context(), lease, 100); return err },
 			func() error { return s.DeleteWebhook(t.Context(), "w", w.Webhook) },
 		}
 		before, _ := s.Backlog(t.Context())

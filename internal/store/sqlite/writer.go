@@ -19,7 +19,9 @@ const (
 // An operation is one call that waits for the writer.
 type operation struct {
 	ctx      context.Context //nolint:containedctx // the writer must see whether the caller has gone
-	size     int             // bytes that it brings
+	doing    string
+	stores   bool // false: it changes the lanes alone, and need not wait for the disk
+	size     int  // bytes that it brings
 	run      func(ctx context.Context, t *tx) error
 	done     chan struct{}
 	err      error
@@ -45,22 +47,27 @@ func (t *tx) takeBack() {
 // write has the writer run an operation and waits until it is on the disk. Cancelling ctx has an effect only until the
 // writer takes the operation: from then on it is a matter of milliseconds, and the caller learns how it ended.
 func (s *Store) write(ctx context.Context, doing string, size int, run func(ctx context.Context, t *tx) error) error {
+	return s.hand(ctx, &operation{doing: doing, stores: true, size: size, run: run})
+}
+
+// hand gives the writer an operation and waits until it is done.
+func (s *Store) hand(ctx context.Context, o *operation) error {
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", o.doing, err)
 	}
-	o := &operation{ctx: ctx, size: size, run: run, done: make(chan struct{})}
+	o.ctx, o.done = ctx, make(chan struct{})
 	select {
 	case s.ops <- o:
 	case <-ctx.Done():
-		return fmt.Errorf("%s: %w", doing, ctx.Err())
+		return fmt.Errorf("%s: %w", o.doing, ctx.Err())
 	case <-s.closing:
-		return fmt.Errorf("%s: %w", doing, s.closed())
+		return fmt.Errorf("%s: %w", o.doing, s.closed())
 	}
 	<-o.done
 	if o.panicked != nil {
 		panic(o.panicked)
 	}
-	return s.failure(context.WithoutCancel(ctx), doing, o.err)
+	return s.failure(context.WithoutCancel(ctx), o.doing, o.err)
 }
 
 // ask is write for an operation with a result.
@@ -89,7 +96,11 @@ func (w *writer) run() {
 	for {
 		select {
 		case first := <-w.store.ops:
-			w.commit(w.gather(first))
+			batch := w.gather(first)
+			stored := slices.DeleteFunc(batch, func(o *operation) bool { return !o.stores && w.serve(o) })
+			if len(stored) > 0 {
+				w.commit(stored)
+			}
 		case <-w.store.closing:
 			return
 		}
@@ -109,6 +120,20 @@ func (w *writer) gather(first *operation) []*operation {
 		}
 	}
 	return batch
+}
+
+// serve runs an operation that stores nothing, on what is committed, and answers its caller at once.
+func (w *writer) serve(o *operation) bool {
+	ctx := context.Background()
+	if o.err = o.ctx.Err(); o.err == nil {
+		t := &tx{Querier: w.q, lanes: w.lanes, now: w.store.now()}
+		if o.err = runSafely(ctx, t, o); o.err != nil {
+			t.takeBack()
+		}
+	}
+	w.store.backlog.set(w.lanes.total)
+	close(o.done)
+	return true
 }
 
 // commit runs a batch in one transaction and answers every caller. An operation that fails takes only itself back; when the
