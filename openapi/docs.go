@@ -2,22 +2,14 @@ package openapi
 
 import (
 	"bytes"
-	"compress/gzip"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"io"
 	"net/http"
-	"path"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"stripe-connector/internal/objects"
 	"stripe-connector/internal/spec"
@@ -39,7 +31,7 @@ const (
 func Handler() http.Handler { return servedDocument() }
 
 // servedDocument compresses the document when it is first asked for, and once.
-var servedDocument = sync.OnceValue(func() http.Handler { return newFile("openapi.json", "application/json", golden) })
+var servedDocument = sync.OnceValue(func() http.Handler { return NewFile("application/json", golden) })
 
 // Docs serves the pages for people, at /docs and below: the list of modules, a page for each, and the API reference.
 // Nothing on them comes from another host.
@@ -58,8 +50,8 @@ func Docs(c *spec.Catalogue) (http.Handler, error) {
 	mux.HandleFunc("GET /docs", d.index)
 	mux.HandleFunc("GET /docs/{$}", d.index)
 	mux.HandleFunc("GET /docs/modules/{module}", d.module)
-	mux.HandleFunc("GET /docs/reference", func(w http.ResponseWriter, _ *http.Request) {
-		d.render(w, http.StatusOK, referencePolicy, "reference", nil)
+	mux.HandleFunc("GET /docs/reference", func(w http.ResponseWriter, r *http.Request) {
+		d.render(w, r, http.StatusOK, referencePolicy, "reference", nil)
 	})
 	mux.HandleFunc("/docs/", d.missing)
 	for name, media := range map[string]string{
@@ -69,7 +61,12 @@ func Docs(c *spec.Catalogue) (http.Handler, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading an asset: %w", err)
 		}
-		mux.Handle("GET /docs/assets/"+strings.TrimSuffix(name, ".gz"), newFile(name, media, content))
+		served, packed := strings.CutSuffix(name, ".gz")
+		asset := NewFile(media, content)
+		if packed {
+			asset = newPacked(media, content)
+		}
+		mux.Handle("GET /docs/assets/"+served, asset)
 	}
 	return mux, nil
 }
@@ -166,8 +163,8 @@ func findable(m *spec.Module) string {
 	return strings.ToLower(strings.Join(words, " "))
 }
 
-func (d *docs) index(w http.ResponseWriter, _ *http.Request) {
-	d.render(w, http.StatusOK, pagePolicy, "index", struct {
+func (d *docs) index(w http.ResponseWriter, r *http.Request) {
+	d.render(w, r, http.StatusOK, pagePolicy, "index", struct {
 		Groups  []pageGroup
 		Modules map[string]*modulePage
 	}{d.groups, d.modules})
@@ -190,7 +187,7 @@ func (d *docs) module(w http.ResponseWriter, r *http.Request) {
 		}
 		calls = append(calls, c)
 	}
-	d.render(w, http.StatusOK, pagePolicy, "module", struct {
+	d.render(w, r, http.StatusOK, pagePolicy, "module", struct {
 		*modulePage
 		Groups []pageGroup
 		Calls  []call
@@ -204,10 +201,10 @@ func (d *docs) missing(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	d.render(w, http.StatusNotFound, pagePolicy, "missing", nil)
+	d.render(w, r, http.StatusNotFound, pagePolicy, "missing", nil)
 }
 
-func (d *docs) render(w http.ResponseWriter, status int, policy, name string, data any) {
+func (d *docs) render(w http.ResponseWriter, r *http.Request, status int, policy, name string, data any) {
 	var b bytes.Buffer
 	if err := d.pages.ExecuteTemplate(&b, name, data); err != nil {
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
@@ -219,8 +216,14 @@ func (d *docs) render(w http.ResponseWriter, status int, policy, name string, da
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-cache")
+	h.Set("Vary", "Accept-Encoding")
+	page := b.Bytes()
+	if takesGzip(r) {
+		h.Set("Content-Encoding", "gzip")
+		page = pack(page)
+	}
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes())
+	_, _ = w.Write(page)
 }
 
 // hostForm is what a Host header may hold to be repeated in a command.
@@ -341,57 +344,4 @@ func inside(f objects.Field) []objects.Field {
 		return inside(*f.Item)
 	}
 	return f.Fields
-}
-
-// A file is an embedded file with its tag. It is kept and, if asked for, sent compressed.
-type file struct {
-	media, tag string
-	packed     []byte
-}
-
-// newFile takes a file as it is, or as gzip if its name says so.
-func newFile(name, media string, content []byte) *file {
-	sum := sha256.Sum256(content)
-	f := &file{media: media, tag: hex.EncodeToString(sum[:8]), packed: content}
-	if path.Ext(name) != ".gz" {
-		var b bytes.Buffer
-		z := gzip.NewWriter(&b)
-		_, _ = z.Write(content) // into memory
-		_ = z.Close()
-		f.packed = b.Bytes()
-	}
-	return f
-}
-
-func (f *file) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	h.Set("Content-Type", f.media)
-	h.Set("Cache-Control", "no-cache")
-	h.Set("Vary", "Accept-Encoding")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if takesGzip(r) {
-		h.Set("ETag", strconv.Quote(f.tag+"-gzip"))
-		h.Set("Content-Encoding", "gzip")
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(f.packed))
-		return
-	}
-	h.Set("ETag", strconv.Quote(f.tag))
-	z, err := gzip.NewReader(bytes.NewReader(f.packed))
-	if err != nil {
-		http.Error(w, "The file is damaged.", http.StatusInternalServerError)
-		return
-	}
-	content, err := io.ReadAll(z)
-	if err != nil {
-		http.Error(w, "The file is damaged.", http.StatusInternalServerError)
-		return
-	}
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
-}
-
-func takesGzip(r *http.Request) bool {
-	return slices.ContainsFunc(strings.Split(r.Header.Get("Accept-Encoding"), ","), func(coding string) bool {
-		name, quality, _ := strings.Cut(strings.TrimSpace(coding), ";")
-		return name == "gzip" && strings.TrimSpace(quality) != "q=0"
-	})
 }

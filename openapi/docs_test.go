@@ -60,6 +60,38 @@ func TestDocsPages(t *testing.T) {
 	}
 }
 
+// Pages and files are compressed for whoever takes that, and are the same without.
+func TestDocsAreCompressed(t *testing.T) {
+	t.Parallel()
+	h := docs(t, catalogue(t))
+	for _, path := range []string{"/docs", "/docs/modules/confirm-payment-intent", "/docs/assets/docs.css", "/docs/assets/scalar.js"} {
+		plain := get(t, h, path)
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, http.NoBody)
+		r.Header.Set("Accept-Encoding", "br, gzip")
+		packed := httptest.NewRecorder()
+		h.ServeHTTP(packed, r)
+		if packed.Header().Get("Content-Encoding") != "gzip" || packed.Header().Get("Vary") != "Accept-Encoding" || packed.Body.Len() > plain.Body.Len()/2 {
+			t.Errorf("%s: got %d bytes for %d, headers %v", path, packed.Body.Len(), plain.Body.Len(), packed.Header())
+		}
+		if got := unpack(t, packed.Body); got != plain.Body.String() {
+			t.Errorf("%s: the compressed content is another", path)
+		}
+	}
+}
+
+func unpack(t *testing.T, packed io.Reader) string {
+	t.Helper()
+	z, err := gzip.NewReader(packed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
 // external finds what a page would load or run from elsewhere.
 var external = regexp.MustCompile(`(?:src|href|action)="(?:https?:)?//[^"]*"|<script>|<style|style="|\son[a-z]+="|@import|url\(`)
 
@@ -144,18 +176,10 @@ func TestDocumentIsServed(t *testing.T) {
 	r.Header.Set("Accept-Encoding", "br, gzip")
 	packed := httptest.NewRecorder()
 	h.ServeHTTP(packed, r)
-	z, err := gzip.NewReader(packed.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	raw, err := io.ReadAll(z)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var document struct {
 		Servers []struct{ URL string }
 	}
-	if err := json.Unmarshal(raw, &document); err != nil {
+	if err := json.Unmarshal([]byte(unpack(t, packed.Body)), &document); err != nil {
 		t.Fatal(err)
 	}
 	if len(document.Servers) != 1 || document.Servers[0].URL != "/" {

@@ -215,8 +215,7 @@ func platformPaths() object {
 		route("/v1/modules", do("get", operation{
 			id: "listModules", tag: tagForms, summary: "List modules", help: "The manifest of every module, in documented order. An `ETag` makes repeated reads cheap.", role: "run",
 			parameters: []object{parameter("If-None-Match")},
-			answers: append(one(http.StatusOK, "The manifests.", closed("", prop("data", "", listOf(schemaRef("Manifest"))))),
-				notModified),
+			answers:    tagged("The manifests.", closed("", prop("data", "", listOf(schemaRef("Manifest"))))),
 		})),
 		route("/v1/modules/{module}", do("get", operation{
 			id: "getModule", tag: tagForms, summary: "Get a module", help: "The manifest of one module.", role: "run", errors: finds,
@@ -224,7 +223,7 @@ func platformPaths() object {
 				{{"name", "module"}, {"in", "path"}, {"required", true}, {"description", "Key of the module, such as `create-refund`."}, {"schema", text}},
 				parameter("If-None-Match"),
 			},
-			answers: append(one(http.StatusOK, "The manifest.", schemaRef("Manifest")), notModified),
+			answers: tagged("The manifest.", schemaRef("Manifest")),
 		})),
 		route("/v1/lookups/event-types", do("get", operation{
 			id: "lookupEventTypes", tag: tagForms, summary: "Event types to choose from", help: "What Watch Events can be asked for, as one list.", role: "run",
@@ -370,11 +369,11 @@ func platformPaths() object {
 			answers: one(http.StatusOK, "Stored.", closed("", prop("received", "", boolean), prop("new", "False: it was there already.", boolean))),
 		})),
 		route("/openapi.json", do("get", operation{
-			id: "getDocument", tag: tagService, summary: "This document", parameters: []object{parameter("If-None-Match")},
-			answers: append(one(http.StatusOK, "The document.", object{{"type", "object"}}), notModified),
+			id: "getDocument", tag: tagService, summary: "This document", help: "The OpenAPI document of the service.", parameters: []object{parameter("If-None-Match")},
+			answers: tagged("The document.", object{{"type", "object"}}),
 		})),
 		route("/healthz", do("get", operation{
-			id: "health", tag: tagService, summary: "Whether the process serves",
+			id: "health", tag: tagService, summary: "Whether the process serves", help: "Asks nothing else: neither the store nor Stripe.",
 			answers: one(http.StatusOK, "It does.", closed("", prop("status", "", oneOf("ok")))),
 		})),
 		route("/readyz", do("get", operation{
@@ -390,7 +389,13 @@ func platformPaths() object {
 	}
 }
 
-var notModified = member{"304", object{{"description", "It is what the `ETag` says."}}}
+// tagged are the answers of a route whose content has a tag, by which callers ask whether they have it already.
+func tagged(help string, schema object) object {
+	return object{
+		{"200", answer(help, schema, "ETag")},
+		{"304", object{{"description", "It is what the tag in `If-None-Match` says."}, {"headers", headerRefs([]string{"ETag"})}}},
+	}
+}
 
 // subscriberCalls is what the service sends to the URLs of webhooks.
 func subscriberCalls() object {
@@ -449,6 +454,7 @@ func headers() object {
 	header := func(help string) object { return object{{"description", help}, {"schema", text}} }
 	return object{
 		{"X-Request-Id", header("Id of the request in the service's log.")},
+		{"ETag", header("Tag of this content, for `If-None-Match`.")},
 		{"Stripe-Request-Id", header("Id of the request in Stripe's log, req_….")},
 		{"Idempotency-Key", header("Key that the write was made with.")},
 		{"Idempotent-Replayed", header("`true`: the answer of an earlier request with the same key.")},

@@ -2,11 +2,8 @@ package httpapi
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -15,34 +12,21 @@ import (
 	"stripe-connector/openapi"
 )
 
-// A document is JSON that never changes while the program runs. Callers that have it already are told so.
-type document struct {
-	body []byte
-	tag  string
-}
-
-func newDocument(v any) (document, error) {
+// newDocument serves JSON that never changes while the program runs.
+func newDocument(v any) (http.Handler, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return document{}, err
+		return nil, err
 	}
-	sum := sha256.Sum256(buf.Bytes())
-	return document{body: buf.Bytes(), tag: `"` + hex.EncodeToString(sum[:12]) + `"`}, nil
-}
-
-func (d document) serve(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("ETag", d.tag)
-	w.Header().Set("Cache-Control", "private, no-cache") // ask again, but only whether it is the same
-	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(d.body))
+	return openapi.NewFile("application/json", buf.Bytes()), nil
 }
 
 // manifest is the catalogue as documents: all modules, and each by its key.
 type manifest struct {
-	all   document
-	byKey map[string]document
+	all   http.Handler
+	byKey map[string]http.Handler
 }
 
 func newManifest(c *spec.Catalogue) (manifest, error) {
@@ -50,7 +34,7 @@ func newManifest(c *spec.Catalogue) (manifest, error) {
 	if err != nil {
 		return manifest{}, err
 	}
-	m := manifest{byKey: map[string]document{}}
+	m := manifest{byKey: map[string]http.Handler{}}
 	for _, module := range list {
 		if m.byKey[module.Key], err = newDocument(module); err != nil {
 			return manifest{}, err
@@ -65,7 +49,7 @@ func (s *server) listModules(w http.ResponseWriter, r *http.Request, _ connectio
 	if err != nil {
 		return err
 	}
-	m.all.serve(w, r)
+	m.all.ServeHTTP(w, r)
 	return nil
 }
 
@@ -78,7 +62,7 @@ func (s *server) getModule(w http.ResponseWriter, r *http.Request, _ connection.
 	if !ok {
 		return errUnknownModule
 	}
-	d.serve(w, r)
+	d.ServeHTTP(w, r)
 	return nil
 }
 

@@ -903,6 +903,11 @@ func TestManifest(t *testing.T) {
 	}
 	s.call(http.MethodGet, "/v1/modules", nil, "If-None-Match", a.header.Get("ETag")).want(http.StatusNotModified)
 	s.call(http.MethodGet, "/v1/modules/none", nil).want(http.StatusNotFound).problem()
+	packed := s.open(t.Context(), s.token, http.MethodGet, "/v1/modules", nil, "Accept-Encoding", "gzip")
+	defer packed.Body.Close()
+	if n, err := io.Copy(io.Discard, packed.Body); err != nil || packed.Header.Get("Content-Encoding") != "gzip" || n > int64(len(a.body)/5) {
+		t.Errorf("the manifests have %d bytes, compressed %d (%v)", len(a.body), n, err)
+	}
 	for path, status := range map[string]int{
 		"/openapi.json": http.StatusOK, "/docs": http.StatusOK, "/docs/modules/create-customer": http.StatusOK, "/docs/modules/none": http.StatusNotFound,
 	} {
