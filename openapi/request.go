@@ -165,6 +165,9 @@ func (r *requestSchema) describe(f *spec.Node) string {
 		add("`null` empties it.")
 	}
 	if f.Lookup != nil {
+		if must := f.Lookup.Must(); must != "" {
+			add(must)
+		}
 		add("Choices: `GET /v1/lookups/" + f.Lookup.Name + "`.")
 	}
 	return strings.TrimSpace(strings.Join(sentences, " "))

@@ -162,13 +162,16 @@ func lookupPaths(lookups []*spec.Lookup) object {
 	var paths object
 	for _, l := range lookups {
 		parameters := []object{parameter("connection")}
-		for _, f := range l.Inputs() {
+		for _, f := range l.Form() {
 			switch f.Name {
 			case "connection", "limit":
 				continue
 			}
 			schema := text
-			if f.MaxLength > 0 {
+			switch {
+			case f.Type == spec.KindSelect:
+				schema = either((&requestSchema{}).choices(&f)[:2]...)
+			case f.MaxLength > 0:
 				schema = text.with("maxLength", f.MaxLength)
 			}
 			parameters = append(parameters, queryParameter(f.Name, f.Help, f.Required, append(object{{"title", f.Label}}, schema...)))

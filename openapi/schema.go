@@ -139,7 +139,7 @@ func fieldSchema() object {
 		optional("open", "Values beside the options pass too.", boolean),
 		optional("min", "", integer), optional("max", "", integer), optional("min_length", "Characters.", integer), optional("max_length", "Characters.", integer),
 		optional("max_items", "", integer), optional("pattern", "", text), optional("default", "", object{}), optional("clearable", "Null empties it in a module that updates.", boolean),
-		optional("lookup", "Where its choices are found.", closed("", prop("name", "Of `GET /v1/lookups/{lookup}`.", text), optional("by", "Inputs that narrow it.", listOf(text)), optional("only", "Which objects make sense here.", text))),
+		optional("lookup", "Where its choices are found.", closed("", prop("name", "Of `GET /v1/lookups/{lookup}`.", text), optional("by", "Inputs that narrow it.", listOf(text)), optional("only", "Which objects make sense here: those whose field has one of the values. Where the lookup has an input of that name, it narrows to one of them.", closed("", prop("field", "", text), prop("in", "", listOf(text)))))),
 		optional("visible_when", "All of these must hold, each of which holds if one of its conditions does.", listOf(listOf(closed("", prop("field", "", text), prop("in", "", listOf(text)))))),
 		optional("required_with", "", listOf(text)), optional("required_within", "Required as soon as a field beside it is given.", boolean),
 		optional("refused", "Why any value is an error.", text), optional("items", "Fields of each row.", listOf(schemaRef("Field"))))

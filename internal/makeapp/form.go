@@ -203,8 +203,8 @@ func length(n int) *int64 {
 // help is the field's, with what the form cannot show otherwise.
 func help(n spec.Node) string {
 	text := n.Help
-	if n.Lookup != nil && n.Lookup.Only != "" {
-		text += " Only these fit: " + n.Lookup.Only + "."
+	if n.Lookup != nil && n.Lookup.Only != nil {
+		text += " " + n.Lookup.Must()
 	}
 	if n.Refused != "" {
 		text += " " + n.Refused + "."
@@ -245,18 +245,30 @@ func (f *form) lookup(p *parameter, n spec.Node) {
 		return
 	}
 	p.RPC = &button{Label: "Search " + strings.ToLower(l.Label), URL: rpcURL(rpcName(l))}
-	for _, by := range lookupInputs(l) {
-		if slices.Contains(n.Lookup.By, by.Name) {
-			p.RPC.Parameters = append(p.RPC.Parameters, searchParameter(by))
+	narrows, value, narrowed := n.Lookup.Narrows(l)
+	for _, in := range lookupInputs(l) {
+		shown := searchParameter(in)
+		if narrowed && in.Name == narrows.Name {
+			shown.Default = value // which the user may change
+		} else if !slices.Contains(n.Lookup.By, in.Name) {
+			continue
 		}
+		p.RPC.Parameters = append(p.RPC.Parameters, shown)
 	}
 }
 
 // searchParameter is an input of a lookup. It has no button of its own: Make opens no search within a search.
 func searchParameter(in spec.Input) parameter {
 	p := parameter{Name: in.Name, Type: "text", Label: in.Label, Help: in.Help, Required: in.Required}
-	if in.Type == spec.KindEmail {
+	switch in.Type {
+	case spec.KindEmail:
 		p.Type = "email"
+	case spec.KindSelect:
+		list := make([]option, len(in.Options))
+		for i, o := range in.Options {
+			list[i] = option{Label: o.Label, Value: o.Value}
+		}
+		p.Type, p.Options = "select", list
 	}
 	return p
 }

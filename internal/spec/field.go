@@ -52,7 +52,32 @@ func (o Option) Refused(reason string) Option {
 type LookupRef struct {
 	Name string   `json:"name"`           // of GET /v1/lookups/{lookup}
 	By   []string `json:"by,omitempty"`   // inputs that narrow it
-	Only string   `json:"only,omitempty"` // which objects make sense here, for people
+	Only *Cond    `json:"only,omitempty"` // which objects make sense here, by a field of theirs
+}
+
+// Must says in a sentence which objects make sense; nothing if all of them do.
+func (r LookupRef) Must() string {
+	if r.Only == nil {
+		return ""
+	}
+	in := r.Only.In
+	text := in[len(in)-1]
+	if len(in) > 1 {
+		text = strings.Join(in[:len(in)-1], ", ") + " or " + text
+	}
+	return "Its " + r.Only.Field + " must be " + text + "."
+}
+
+// Narrows is the input of the lookup that leaves only what makes sense, and its value, where there is one.
+func (r LookupRef) Narrows(l *Lookup) (input Input, value string, ok bool) {
+	if r.Only == nil || len(r.Only.In) != 1 {
+		return Input{}, "", false
+	}
+	f := l.form.byName[r.Only.Field]
+	if f == nil {
+		return Input{}, "", false
+	}
+	return f.Input, r.Only.In[0], true
 }
 
 // An Input describes one field to whoever shows or checks the form: the manifest, OpenAPI, the Make export.
@@ -333,10 +358,10 @@ func (f Field) Lookup(name string, by ...string) Field {
 	return f
 }
 
-// Only says which of the looked-up objects make sense here.
-func (f Field) Only(which string) Field {
+// Only says which of the looked-up objects make sense here: those whose field has one of the values.
+func (f Field) Only(field string, in ...string) Field {
 	l := *f.Input.Lookup
-	l.Only = which
+	l.Only = &Cond{Field: field, In: in}
 	f.Input.Lookup = &l
 	return f
 }

@@ -414,6 +414,9 @@ func (c *Catalogue) strayLookups(m *Module) (faults []string) {
 				faults = append(faults, fmt.Sprintf("field %s: lookup %s has no input %q", f.Name, ref.Name, by))
 			}
 		}
+		if in, value, ok := ref.Narrows(l); ok && !slices.ContainsFunc(in.Options, func(o Option) bool { return o.Value == value }) {
+			faults = append(faults, fmt.Sprintf("field %s: lookup %s cannot be narrowed to %s = %q", f.Name, ref.Name, in.Name, value))
+		}
 	}
 	return faults
 }

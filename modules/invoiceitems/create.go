@@ -15,7 +15,7 @@ var Create = spec.NewAction(spec.Def{
 	Help: "Creates an invoice item, pending or on a draft invoice.",
 	Fields: spec.Fields{
 		shared.Customer.Required().Help("Customer to bill, cus_…."),
-		shared.Invoice.Lookup("invoices", "customer").Only("status = draft").Implied().
+		shared.Invoice.Lookup("invoices", "customer").Only("status", "draft").Implied().
 			Help("Draft invoice to put the item on, in_…. Empty: it waits for the customer's next invoice."),
 		spec.Control("amount_mode", "Input an Amount",
 			spec.Opt("total_amount", "By a Total Amount", "total"),
@@ -42,7 +42,7 @@ var Create = spec.NewAction(spec.Def{
 		),
 		spec.When("price_mode", spec.Only("create"), spec.AtLeastOne("price_data.product")),
 		spec.When("price_mode", spec.Only("existing"),
-			spec.ID("price", "Price ID").Required().Lookup("prices", "product").Only("type = one_time").Help("One-time price, price_…."),
+			spec.ID("price", "Price ID").Required().Lookup("prices", "product").Only("type", "one_time").Help("One-time price, price_…."),
 		),
 		spec.When("amount_mode", []string{"unit_amount_quantity", "existing_price"},
 			spec.Integer("quantity", "Quantity").Min(0).Help("How many units; empty is one."),

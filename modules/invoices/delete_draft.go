@@ -10,7 +10,7 @@ import (
 var DeleteDraft = spec.NewAction(spec.Def{
 	Key: "delete-draft-invoice", Label: "Delete a Draft Invoice", Docs: "https://docs.stripe.com/api/invoices/delete",
 	Help:   "Deletes a draft invoice for good.",
-	Fields: spec.Fields{invoiceID.Only("status = draft")},
+	Fields: spec.Fields{invoiceID.Only("status", "draft")},
 	Stripe: spec.CallsWithID(invoice.Client.Del),
 	Out:    "deleted_invoice",
 })

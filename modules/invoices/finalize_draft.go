@@ -10,7 +10,7 @@ import (
 var FinalizeDraft = spec.NewAction(spec.Def{
 	Key: "finalize-draft-invoice", Label: "Finalize a Draft Invoice", Docs: "https://docs.stripe.com/api/invoices/finalize",
 	Help:   "Turns a draft invoice into an open one, ready to be paid.",
-	Fields: spec.Fields{invoiceID.Only("status = draft")},
+	Fields: spec.Fields{invoiceID.Only("status", "draft")},
 	Stripe: spec.CallsWithID(invoice.Client.FinalizeInvoice),
 	Out:    "invoice",
 })

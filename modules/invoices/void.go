@@ -10,7 +10,7 @@ import (
 var Void = spec.NewAction(spec.Def{
 	Key: "void-invoice", Label: "Void an Invoice", Docs: "https://docs.stripe.com/api/invoices/void",
 	Help:   "Voids a finalized invoice for good; it stays on record.",
-	Fields: spec.Fields{invoiceID.Only("status in open, uncollectible")},
+	Fields: spec.Fields{invoiceID.Only("status", "open", "uncollectible")},
 	Stripe: spec.CallsWithID(invoice.Client.VoidInvoice),
 	Out:    "invoice",
 })

@@ -2,34 +2,50 @@ package lookups
 
 import (
 	"encoding/json"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// An object is what names are made of: the union of what the lists' objects tell people.
+// An object is what names are made of: the union of what the lists' objects tell people. An amount is whole, or, of a
+// price, a decimal.
 type object struct {
-	ID              string      `json:"id"`
-	Name            string      `json:"name"`
-	Email           string      `json:"email"`
-	Description     string      `json:"description"`
-	Nickname        string      `json:"nickname"`
-	Number          string      `json:"number"`
-	Code            string      `json:"code"`
-	URL             string      `json:"url"`
-	DisplayName     string      `json:"display_name"`
-	Status          string      `json:"status"`
-	Type            string      `json:"type"`
-	Currency        string      `json:"currency"`
-	Amount          *int64      `json:"amount"`
-	Total           *int64      `json:"total"`
-	UnitAmount      *int64      `json:"unit_amount"`
-	AmountOff       *int64      `json:"amount_off"`
-	PercentOff      json.Number `json:"percent_off"`
-	Percentage      json.Number `json:"percentage"`
-	Inclusive       bool        `json:"inclusive"`
-	Created         int64       `json:"created"`
-	ArrivalDate     int64       `json:"arrival_date"`
+	ID                string          `json:"id"`
+	Name              string          `json:"name"`
+	Email             string          `json:"email"`
+	Description       string          `json:"description"`
+	ReceiptEmail      string          `json:"receipt_email"`
+	CustomerName      string          `json:"customer_name"`
+	CustomerEmail     string          `json:"customer_email"`
+	Nickname          string          `json:"nickname"`
+	Number            string          `json:"number"`
+	Code              string          `json:"code"`
+	URL               string          `json:"url"`
+	DisplayName       string          `json:"display_name"`
+	Country           string          `json:"country"`
+	Status            string          `json:"status"`
+	Type              string          `json:"type"`
+	Duration          string          `json:"duration"`
+	Currency          string          `json:"currency"`
+	Amount            json.Number     `json:"amount"`
+	Total             json.Number     `json:"total"`
+	UnitAmountDecimal json.Number     `json:"unit_amount_decimal"`
+	UnitAmount        json.Number     `json:"unit_amount"`
+	AmountOff         json.Number     `json:"amount_off"`
+	PercentOff        json.Number     `json:"percent_off"`
+	Percentage        json.Number     `json:"percentage"`
+	Inclusive         bool            `json:"inclusive"`
+	Created           int64           `json:"created"`
+	ArrivalDate       int64           `json:"arrival_date"`
+	Coupon            json.RawMessage `json:"coupon"`
+	Recurring         struct {
+		Interval string `json:"interval"`
+		Count    int    `json:"interval_count"`
+	} `json:"recurring"`
+	Items struct {
+		Data []struct {
+			Price json.RawMessage `json:"price"`
+		} `json:"data"`
+	} `json:"items"`
 	BusinessProfile struct {
 		Name string `json:"name"`
 	} `json:"business_profile"`
@@ -67,22 +83,23 @@ func (o object) detail() *detail {
 }
 
 // money writes an amount in the decimals of its currency, for people.
-func (o object) money(amount *int64) string {
-	if amount == nil {
+func (o object) money(amount json.Number) string {
+	if amount == "" {
 		return ""
 	}
-	n, sign := *amount, ""
-	if n < 0 {
-		sign = "-"
-	}
-	digits := strings.TrimPrefix(strconv.FormatInt(n, 10), "-")
+	digits, negative := strings.CutPrefix(amount.String(), "-")
+	digits, fraction, _ := strings.Cut(digits, ".")
 	if d := decimals(o.Currency); d > 0 {
-		if len(digits) <= d {
-			digits = strings.Repeat("0", d-len(digits)+1) + digits
-		}
-		digits = digits[:len(digits)-d] + "." + digits[len(digits)-d:]
+		digits = strings.Repeat("0", max(0, d+1-len(digits))) + digits
+		digits, fraction = digits[:len(digits)-d], digits[len(digits)-d:]+fraction
 	}
-	return strings.TrimSpace(sign + digits + " " + strings.ToUpper(o.Currency))
+	if fraction != "" {
+		digits += "." + fraction
+	}
+	if negative {
+		digits = "-" + digits
+	}
+	return strings.TrimSpace(digits + " " + strings.ToUpper(o.Currency))
 }
 
 // decimals are the digits behind the point in which Stripe counts a currency.

@@ -12,7 +12,7 @@ var Capture = spec.NewAction(spec.Def{
 	Key: "capture-payment-intent", Label: "Capture a Payment Intent", Docs: "https://docs.stripe.com/api/payment_intents/capture",
 	Help: "Captures the money of a payment intent that was authorized before.",
 	Fields: spec.Fields{
-		eachID.Only("status = requires_capture"),
+		eachID.Only("status", "requires_capture"),
 		spec.Integer("amount_to_capture", "Amount to Capture").Min(1).
 			Help("How much to capture, in the smallest currency unit; empty is all that was authorized."),
 		statementDescriptor,

@@ -15,7 +15,7 @@ var Confirm = spec.NewUpdate(spec.Def{
 	Key: "confirm-payment-intent", Label: "Confirm a Payment Intent", Docs: "https://docs.stripe.com/api/payment_intents/confirm",
 	Help: "Confirms a payment intent, which starts the payment.",
 	Fields: spec.Fields{
-		eachID.Only("status in requires_confirmation, requires_payment_method, requires_action"),
+		eachID.Only("status", "requires_confirmation", "requires_payment_method", "requires_action"),
 		details(confirmMetadata),
 		atConfirmation,
 	},
