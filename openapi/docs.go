@@ -38,6 +38,7 @@ var servedDocument = sync.OnceValue(func() http.Handler { return NewFile("applic
 func Docs(c *spec.Catalogue) (http.Handler, error) {
 	parsed, err := template.New("").Funcs(template.FuncMap{
 		"kind": kindOf, "limits": limits, "nest": nest, "outputKind": outputKind, "inside": inside,
+		"choicesAt": func(ref spec.LookupRef) string { return choicesAt(c, ref) },
 	}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the pages: %w", err)
@@ -164,10 +165,12 @@ func findable(m *spec.Module) string {
 }
 
 func (d *docs) index(w http.ResponseWriter, r *http.Request) {
+	const connection = `{"connection_name": "Shop", "key": "sk_test_…"}`
 	d.render(w, r, http.StatusOK, pagePolicy, "index", struct {
 		Groups  []pageGroup
 		Modules map[string]*modulePage
-	}{d.groups, d.modules})
+		Connect string
+	}{d.groups, d.modules, curl(baseURL(r)+"/v1/connections", connection)})
 }
 
 // A call is one example as a command to copy.
@@ -305,6 +308,25 @@ func limits(n spec.Node) string {
 	}
 	text := strings.Join(parts, "; ")
 	return strings.ToUpper(text[:1]) + text[1:] + "."
+}
+
+// choicesAt is where a field's choices are, narrowed as they can be.
+func choicesAt(c *spec.Catalogue, ref spec.LookupRef) string {
+	at := "/v1/lookups/" + ref.Name + "?connection=…"
+	l, ok := c.Lookup(ref.Name)
+	if !ok {
+		return at
+	}
+	only, value, narrowed := ref.Narrows(l)
+	for _, in := range ref.By {
+		if !narrowed || in != only.Name {
+			at += "&" + in + "=…"
+		}
+	}
+	if narrowed {
+		at += "&" + only.Name + "=" + value
+	}
+	return at
 }
 
 // nest writes a name with dots as the objects that it stands for.

@@ -110,10 +110,29 @@ func TestDocsAreSelfContained(t *testing.T) {
 				t.Errorf("%s holds %s", path, found)
 			}
 		}
-		for _, match := range regexp.MustCompile(`(?:src|href)="(/docs[^"]*)"`).FindAllStringSubmatch(w.Body.String(), -1) {
+		for _, match := range regexp.MustCompile(`(?:src|href)="(/docs[^"#]*)(?:#start)?"`).FindAllStringSubmatch(w.Body.String(), -1) {
 			if code := get(t, h, match[1]).Code; code != http.StatusOK {
 				t.Errorf("%s: %s answers %d", path, match[1], code)
 			}
+		}
+	}
+}
+
+// A page says how to come to what its example needs: a token, a connection, and values of the right kind.
+func TestDocsLeadToWhatACallNeeds(t *testing.T) {
+	t.Parallel()
+	h := docs(t, catalogue(t))
+	tests := []struct{ path, want string }{
+		{"/docs", `id="start"`},
+		{"/docs", "/v1/connections"},
+		{"/docs/modules/confirm-payment-intent", `href="/docs#start"`},
+		{"/docs/modules/confirm-payment-intent", "Its status must be requires_confirmation, requires_payment_method or requires_action."},
+		{"/docs/modules/confirm-payment-intent", "GET /v1/lookups/payment_methods?connection=…&amp;customer=…"},
+		{"/docs/modules/finalize-draft-invoice", "GET /v1/lookups/invoices?connection=…&amp;customer=…&amp;subscription=…&amp;collection_method=…&amp;status=draft"},
+	}
+	for _, tt := range tests {
+		if !strings.Contains(get(t, h, tt.path).Body.String(), tt.want) {
+			t.Errorf("%s lacks %s", tt.path, tt.want)
 		}
 	}
 }

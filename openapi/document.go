@@ -82,7 +82,7 @@ func Document(c *spec.Catalogue) ([]byte, error) {
 	return indented.Bytes(), nil
 }
 
-const introduction = `Every module is one route: post a bundle of fields, get Stripe's own JSON back, unchanged.
+const introduction = `Every module is one route: post a bundle of fields, get Stripe's own JSON back, unchanged. Forms to read and calls to copy: [the pages of the modules](/docs).
 
 ### Bundles
 

@@ -25,7 +25,7 @@ func Examples(m *spec.Module) []any {
 		}
 	}
 	e.mend()
-	if m.Update {
+	if strings.HasPrefix(m.Key, "update-") {
 		e.add(func(faults int) bool { return faults == 0 }) // else it would change nothing
 	}
 	short := e.bundle()

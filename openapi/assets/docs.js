@@ -27,7 +27,7 @@ if (search) {
     }
   });
   filter();
-  const here = document.querySelector('nav [aria-current]');
+  const here = document.querySelector('.side [aria-current]');
   if (here) here.closest('nav').scrollTop = here.offsetTop - 200;
 }
 
