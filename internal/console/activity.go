@@ -1,8 +1,10 @@
 package console
 
 import (
+	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -12,21 +14,35 @@ import (
 	"stripe-connector/webhooks"
 )
 
-// Activity counts what happens in this process, by minute and workspace, for the last 24 hours. It is safe for concurrent
-// use, and its methods are quick enough to be called for every event, attempt and call.
+// Activity counts what happens in this process for the last 24 hours: of each workspace by the minute, of each webhook by
+// the quarter of an hour. It is safe for concurrent use, and its methods are quick enough to be called for every event,
+// attempt and call.
 type Activity struct {
 	now        func() time.Time
 	mu         sync.Mutex
 	started    time.Time
 	workspaces map[string]*day
+	webhooks   map[string]*lane
 }
 
 // NewActivity begins to count.
 func NewActivity(now func() time.Time) *Activity {
-	return &Activity{now: now, started: now(), workspaces: map[string]*day{}}
+	return &Activity{now: now, started: now(), workspaces: map[string]*day{}, webhooks: map[string]*lane{}}
 }
 
-const dayMinutes = 24 * 60
+const (
+	dayMinutes  = 24 * 60
+	dayQuarters = dayMinutes / quarter
+)
+
+// A lane holds one slot for each quarter of an hour of the clock, like a day.
+type lane [dayQuarters]tries
+
+// tries are the attempts of a webhook's deliveries in a quarter of an hour.
+type tries struct {
+	at                int64 // quarters since 1970
+	delivered, failed int
+}
 
 // A day holds one slot for each minute of the clock; a slot of yesterday is taken over when its minute comes again.
 type day [dayMinutes]*minute
@@ -63,9 +79,14 @@ func bucketOf(d time.Duration) int {
 }
 
 func (a *Activity) count(workspace string, do func(*minute)) {
-	at := a.now().Unix() / 60
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	do(a.minute(workspace))
+}
+
+// minute is the slot of the minute that runs.
+func (a *Activity) minute(workspace string) *minute {
+	at := a.now().Unix() / 60
 	d := a.workspaces[workspace]
 	if d == nil {
 		d = &day{}
@@ -75,7 +96,28 @@ func (a *Activity) count(workspace string, do func(*minute)) {
 	if *slot == nil || (*slot).at != at {
 		*slot = &minute{at: at}
 	}
-	do(*slot)
+	return *slot
+}
+
+// tries is the webhook's slot of the quarter of an hour that runs.
+func (a *Activity) tries(webhook string) *tries {
+	at := a.now().Unix() / (quarter * 60)
+	l := a.webhooks[webhook]
+	if l == nil {
+		maps.DeleteFunc(a.webhooks, func(_ string, l *lane) bool { return l.idle(at) }) // of webhooks that are gone
+		l = &lane{}
+		a.webhooks[webhook] = l
+	}
+	slot := &l[at%dayQuarters]
+	if slot.at != at {
+		*slot = tries{at: at}
+	}
+	return slot
+}
+
+// idle reports whether nothing of the last day is in the lane.
+func (l *lane) idle(at int64) bool {
+	return !slices.ContainsFunc(l[:], func(t tries) bool { return t.at > at-dayQuarters })
 }
 
 // Received is told of every event that was stored.
@@ -90,14 +132,17 @@ func (a *Activity) Attempted(w store.Work, o store.Outcome) {
 	if o.Attempt == nil {
 		return
 	}
-	a.count(w.Delivery.Workspace, func(m *minute) {
-		if o.Verdict != store.VerdictDelivered {
-			m.failed++
-			return
-		}
-		m.delivered++
-		m.waits[bucketOf(o.Attempt.At.Add(o.Attempt.Duration).Sub(w.Event.Received))]++
-	})
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	m, t := a.minute(w.Delivery.Workspace), a.tries(w.Delivery.Webhook)
+	if o.Verdict != store.VerdictDelivered {
+		m.failed++
+		t.failed++
+		return
+	}
+	m.delivered++
+	t.delivered++
+	m.waits[bucketOf(o.Attempt.At.Add(o.Attempt.Duration).Sub(w.Event.Received))]++
 }
 
 // Calls counts the module calls that pass through the API's handler.
@@ -155,88 +200,131 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController flush.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// A span is a stretch of a summary.
+// A span is a stretch of a summary: a minute, a quarter of an hour, or all of it.
 type span struct {
 	From                        time.Time
 	Received, Delivered, Failed int
-}
-
-// A summary is what happened in a workspace.
-type summary struct {
-	Since                       time.Time // of the count, at most a day ago
-	Spans                       []span    // oldest first
-	Step                        time.Duration
-	Received, Delivered, Failed int
 	Calls                       [callOutcomes]int
-	lately                      span // the last whole minute and the one that runs
-	latelyFor                   time.Duration
-	P50, P99                    float64 // milliseconds; 0: nothing was delivered
+	waits                       [latencyBuckets]int
 }
 
-// A bar of the charts stands for a quarter of an hour in a chart of 24 hours. A process that is younger than an hour shows
-// that hour, minute by minute.
+func (s *span) add(m *minute) {
+	s.Received += m.received
+	s.Delivered += m.delivered
+	s.Failed += m.failed
+	for i, n := range m.calls {
+		s.Calls[i] += n
+	}
+	for i, n := range m.waits {
+		s.waits[i] += n
+	}
+}
+
+// P50 is how long half of the deliveries took at most, in milliseconds; 0: nothing was delivered.
+func (s *span) P50() float64 { return quantile(&s.waits, s.Delivered, 0.5) }
+
+// P99 is how long all but one in a hundred took at most.
+func (s *span) P99() float64 { return quantile(&s.waits, s.Delivered, 0.99) }
+
+// Success is the part of attempts that subscribers took, in percent; negative: there were none.
+func (s *span) Success() float64 {
+	if s.Delivered+s.Failed == 0 {
+		return -1
+	}
+	return 100 * float64(s.Delivered) / float64(s.Delivered+s.Failed)
+}
+
+// A summary is what happened in a workspace, or at one webhook of it.
+type summary struct {
+	span             // all of it
+	Spans     []span // oldest first
+	Step      time.Duration
+	Now       time.Time
+	Since     time.Time // of the count, at most a day ago
+	lately    span      // the last whole minute and the one that runs
+	latelyFor time.Duration
+}
+
+// A span of a summary is a quarter of an hour. A process that is younger than an hour shows that hour, minute by minute.
 const (
 	quarter    = 15
 	youngHour  = 60
 	youngUnder = time.Hour
 )
 
-// summarize adds up the last 24 hours.
-func (a *Activity) summarize(workspace string) *summary {
+// begin makes a summary of so many empty spans that ends with the one that runs, and returns when it begins, in steps since
+// 1970.
+func (a *Activity) begin(step time.Duration, spans int) (*summary, int64) {
 	now := a.now()
-	this := now.Unix() / 60
-	step, minutes := int64(quarter), int64(dayMinutes)
-	if now.Sub(a.started) < youngUnder {
-		step, minutes = 1, youngHour
-	}
-	first := (this/step+1)*step - minutes
-	s := &summary{
-		Since: now.Add(-24 * time.Hour), Step: time.Duration(step) * time.Minute, Spans: make([]span, minutes/step),
-		latelyFor: now.Sub(time.Unix((this-1)*60, 0)),
-	}
+	steps := int64(step / time.Second)
+	first := now.Unix()/steps - int64(spans) + 1
+	s := &summary{Spans: make([]span, spans), Step: step, Now: now, Since: now.Add(-24 * time.Hour)}
 	for i := range s.Spans {
-		s.Spans[i].From = time.Unix((first+int64(i)*step)*60, 0)
+		s.Spans[i].From = time.Unix((first+int64(i))*steps, 0)
 	}
-	var waits [latencyBuckets]int
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if a.started.After(s.Since) {
 		s.Since = a.started
 	}
+	return s, first
+}
+
+// summarize adds up the last 24 hours of a workspace.
+func (a *Activity) summarize(workspace string) *summary {
+	step, minutes := int64(quarter), dayMinutes
+	if a.now().Sub(a.started) < youngUnder {
+		step, minutes = 1, youngHour
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, first := a.begin(time.Duration(step)*time.Minute, minutes/int(step))
+	this := s.Now.Unix() / 60
+	s.latelyFor = s.Now.Sub(time.Unix((this-1)*60, 0))
 	d := a.workspaces[workspace]
 	if d == nil {
 		return s
 	}
 	for _, m := range d {
-		if m == nil || m.at < first || m.at > this {
+		if m == nil || m.at < first*step || m.at > this {
 			continue
 		}
-		in := &s.Spans[(m.at-first)/step]
-		for _, to := range []*span{in, s.latelyAt(m.at, this)} {
-			to.Received += m.received
-			to.Delivered += m.delivered
-			to.Failed += m.failed
-		}
-		s.Received += m.received
-		s.Delivered += m.delivered
-		s.Failed += m.failed
-		for i, n := range m.calls {
-			s.Calls[i] += n
-		}
-		for i, n := range m.waits {
-			waits[i] += n
+		s.add(m)
+		s.Spans[m.at/step-first].add(m)
+		if m.at >= this-1 {
+			s.lately.add(m)
 		}
 	}
-	s.P50, s.P99 = quantile(waits, s.Delivered, 0.5), quantile(waits, s.Delivered, 0.99)
 	return s
 }
 
-// latelyAt is where a minute counts besides, if it is one of the last two.
-func (s *summary) latelyAt(at, this int64) *span {
-	if at >= this-1 {
-		return &s.lately
+// summarizeWebhook adds up the attempts of a webhook in the last 24 hours.
+func (a *Activity) summarizeWebhook(id string) *summary {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, first := a.begin(quarter*time.Minute, dayQuarters)
+	l := a.webhooks[id]
+	if l == nil {
+		return s
 	}
-	return &span{}
+	for _, t := range l {
+		if i := t.at - first; i >= 0 && i < dayQuarters {
+			m := &minute{delivered: t.delivered, failed: t.failed}
+			s.add(m)
+			s.Spans[i].add(m)
+		}
+	}
+	return s
+}
+
+// takesNothing is how many attempts a webhook has failed lately, without one that came through in the same time.
+func (s *summary) takesNothing() int {
+	failed := 0
+	for _, at := range s.Spans[len(s.Spans)-2:] {
+		if at.Delivered > 0 {
+			return 0
+		}
+		failed += at.Failed
+	}
+	return failed
 }
 
 // EventsNow is how many events a minute arrive just now.
@@ -254,7 +342,7 @@ func (s *summary) rate(n int) string {
 }
 
 // quantile is the upper end of the bucket in which that part of all is reached, in milliseconds.
-func quantile(waits [latencyBuckets]int, all int, part float64) float64 {
+func quantile(waits *[latencyBuckets]int, all int, part float64) float64 {
 	if all == 0 {
 		return 0
 	}
@@ -267,10 +355,5 @@ func quantile(waits [latencyBuckets]int, all int, part float64) float64 {
 	return math.Pow(latencyGrowth, latencyBuckets)
 }
 
-// Success is the part of attempts that subscribers took, in percent; negative: there were none.
-func (s *summary) Success() float64 {
-	if s.Delivered+s.Failed == 0 {
-		return -1
-	}
-	return 100 * float64(s.Delivered) / float64(s.Delivered+s.Failed)
-}
+// Whole reports whether the summary covers all of the last 24 hours.
+func (s *summary) Whole() bool { return s.Now.Sub(s.Since) >= 24*time.Hour-time.Minute }

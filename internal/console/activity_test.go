@@ -3,6 +3,7 @@ package console
 import (
 	"math"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,8 +50,8 @@ func TestActivity(t *testing.T) {
 	if got := s.Success(); math.Abs(got-98.04) > 0.01 {
 		t.Errorf("success = %v", got)
 	}
-	if s.P50 < 100 || s.P50 > 100*latencyGrowth || s.P99 < 10_000 || s.P99 > 10_000*latencyGrowth {
-		t.Errorf("p50 = %v, p99 = %v ms, want about 100 and 10000", s.P50, s.P99)
+	if s.P50() < 100 || s.P50() > 100*latencyGrowth || s.P99() < 10_000 || s.P99() > 10_000*latencyGrowth {
+		t.Errorf("p50 = %v, p99 = %v ms, want about 100 and 10000", s.P50(), s.P99())
 	}
 	if got, want := s.EventsNow(), "2"; got != want { // 3 in the minute before and half of this one
 		t.Errorf("events a minute = %s, want %s", got, want)
@@ -58,7 +59,7 @@ func TestActivity(t *testing.T) {
 	if len(s.Spans) != youngHour || s.Spans[youngHour-1].Received != 3 {
 		t.Errorf("the young process shows %d spans", len(s.Spans))
 	}
-	if empty := a.summarize("nobody"); empty.Success() >= 0 || empty.P50 != 0 || empty.Received != 0 {
+	if empty := a.summarize("nobody"); empty.Success() >= 0 || empty.P50() != 0 || empty.Received != 0 {
 		t.Errorf("an idle workspace shows %+v", empty)
 	}
 
@@ -72,13 +73,13 @@ func TestActivity(t *testing.T) {
 	if s.Received != 4 || total != 4 || len(s.Spans) != dayMinutes/quarter || s.lately.Received != 1 {
 		t.Errorf("after 23 h: %d received, %d in %d spans, %d lately", s.Received, total, len(s.Spans), s.lately.Received)
 	}
-	if s.Whole(now) || s.Since != start {
+	if s.Whole() || s.Since != start {
 		t.Errorf("the summary begins %v", s.Since)
 	}
 
 	now = start.Add(24 * time.Hour) // the same minute of the clock, a day later
 	receive("w", 1, true)
-	if s = a.summarize("w"); s.Received != 2 || !s.Whole(now) {
+	if s = a.summarize("w"); s.Received != 2 || !s.Whole() {
 		t.Errorf("after a day: %d received, want 2", s.Received)
 	}
 }
@@ -95,24 +96,60 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
+// A webhook counts as failing while attempts fail and none comes through.
+func TestActivityOfAWebhook(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 31, 12, 10, 0, 0, time.UTC)
+	a := NewActivity(func() time.Time { return now })
+	attempt := func(webhook string, verdict store.Verdict) {
+		w := work("w", now)
+		w.Delivery.Webhook = webhook
+		a.Attempted(w, store.Outcome{Verdict: verdict, Attempt: &store.Attempt{At: now}})
+	}
+	attempt("good", store.VerdictRetry)
+	attempt("good", store.VerdictDelivered)
+	attempt("bad", store.VerdictRetry)
+	now = now.Add(10 * time.Minute) // another quarter of an hour
+	attempt("bad", store.VerdictDead)
+	if good, bad := a.summarizeWebhook("good").takesNothing(), a.summarizeWebhook("bad").takesNothing(); good != 0 || bad != 2 {
+		t.Errorf("%d and %d attempts failed in vain, want 0 and 2", good, bad)
+	}
+	s := a.summarizeWebhook("bad")
+	if len(s.Spans) != dayQuarters || s.Failed != 2 || s.Spans[dayQuarters-1].Failed != 1 || s.Spans[dayQuarters-2].Failed != 1 {
+		t.Errorf("the last spans show %+v", s.Spans[dayQuarters-2:])
+	}
+	now = now.Add(24 * time.Hour)
+	attempt("new", store.VerdictDelivered)
+	if len(a.webhooks) != 1 {
+		t.Errorf("%d webhooks are remembered, want that of today", len(a.webhooks))
+	}
+}
+
 func TestChart(t *testing.T) {
 	t.Parallel()
-	s := &summary{Step: 15 * time.Minute, Spans: make([]span, 96)}
-	s.Spans[0] = span{Delivered: 15}
-	s.Spans[95] = span{Delivered: 3000, Failed: 1500}
-	c := draw(s, "Attempts", series{"delivered", "c2", func(at span) int { return at.Delivered }}, series{"failed", "c3", func(at span) int { return at.Failed }})
-	if c.Top != "500/min" || c.Label != "Attempts, 3015 delivered, 1500 failed" || len(c.Ticks) != 5 {
-		t.Errorf("chart = %s, %s, %v", c.Top, c.Label, c.Ticks)
+	start := time.Date(2026, 1, 31, 12, 0, 0, 0, time.UTC)
+	s := &summary{Step: 15 * time.Minute, Now: start.Add(24*time.Hour - 5*time.Minute), Spans: make([]span, 96)}
+	for i := range s.Spans {
+		s.Spans[i].From = start.Add(time.Duration(i) * s.Step)
 	}
-	if diff := cmp.Diff(c.Bars[95].Parts, []part{{"c2", 60, 40}, {"c3", 40, 20}}); diff != "" {
+	for i, m := range map[int]*minute{0: {delivered: 15}, 95: {delivered: 3000, failed: 1505}} { // the last one runs for 10 minutes
+		m.waits[bucketOf(100*time.Millisecond)] = m.delivered
+		s.Spans[i].add(m)
+		s.add(m)
+	}
+	c := s.rates("x", "Attempts", attemptCounters)
+	if c.Label != "Attempts, 3015 delivered, 1505 failed" || c.From != start.Unix() || c.Step != 900 || c.Empty {
+		t.Errorf("chart = %+v", c)
+	}
+	if diff := cmp.Diff([]value{c.Series[0].Values[0], c.Series[0].Values[1], c.Series[0].Values[95], c.Series[1].Values[95]}, []value{1, 0, 300, 150.5}); diff != "" {
 		t.Error(diff)
 	}
-	if got := c.Bars[0].Parts; len(got) != 1 || got[0].H < 1 {
-		t.Errorf("a small count is not to be seen: %v", got)
+	c = s.latencies("x", "Latency")
+	text, err := c.JSON()
+	if err != nil || !strings.Contains(text, `"unit":"ms"`) || !strings.Contains(text, `[114.5,null`) || !strings.Contains(text, `,null,114.5]`) {
+		t.Errorf("%v: %s", err, text)
 	}
-	for v, want := range map[float64]float64{0: 1, 0.3: 0.5, 1: 1, 1.1: 2, 7: 10, 2000: 2000, 2001: 5000} {
-		if got := niceCeil(v); math.Abs(got-want) > 1e-9 {
-			t.Errorf("niceCeil(%v) = %v, want %v", v, got, want)
-		}
+	if c = (&summary{Spans: make([]span, 1)}).latencies("x", "Latency"); !c.Empty || c.Label != "Latency" {
+		t.Errorf("an idle chart = %+v", c)
 	}
 }

@@ -156,8 +156,24 @@ type webhook struct {
 		Reason   string `json:"reason"`
 		Livemode bool   `json:"livemode"`
 	} `json:"endpoint"`
+	Health struct {
+		Reconciled     *time.Time     `json:"reconciled"`
+		Problem        string         `json:"problem"`
+		NextTry        *time.Time     `json:"next_try"`
+		Actions        []healthAction `json:"actions"`
+		CaughtUp       *time.Time     `json:"caught_up"`
+		CatchUpProblem string         `json:"catch_up_problem"`
+	} `json:"health"`
 	SigningSecret string   `json:"signing_secret"`
 	Warnings      []string `json:"warnings"`
+}
+
+// A healthAction is something that was mended at Stripe.
+type healthAction struct {
+	At       time.Time `json:"at"`
+	StripeID string    `json:"stripe_id"`
+	Action   string    `json:"action"`
+	Reason   string    `json:"reason"`
 }
 
 // All reports whether the webhook wants every event.

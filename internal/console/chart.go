@@ -1,92 +1,115 @@
 package console
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"time"
 )
 
-// A chart is a row of stacked bars, drawn as SVG by the template. Its unit is one bar wide and 100 high; the page stretches it.
+// A chart is what assets/charts.js draws with uPlot: one value of each series for every span. Its fields are named for that.
 type chart struct {
-	Label string // what a screen reader says of it
-	Bars  []bar
-	Width int
-	Top   string   // of the scale
-	Ticks []string // below, evenly spread
+	ID     string   `json:"-"`
+	Title  string   `json:"-"`
+	Per    string   `json:"-"` // what is counted, below the title
+	Label  string   `json:"label"`
+	Unit   string   `json:"unit"`
+	From   int64    `json:"from"` // Unix seconds
+	Step   int64    `json:"step"` // seconds
+	Series []series `json:"series"`
+	Empty  bool     `json:"-"`
 }
 
-type bar struct {
-	X     int
-	Parts []part
-	Title string
-}
+// Units of charts.
+const (
+	unitRate = "/min" // stacked bars
+	unitMS   = "ms"   // lines, over a scale of decades
+)
 
-type part struct {
-	Class string
-	Y, H  float64
-}
-
-// A series is one colour of a chart.
+// A series is one colour of a chart, c1 to c5 of the stylesheet.
 type series struct {
-	name, class string
-	value       func(span) int
+	Name   string  `json:"name"`
+	Colour string  `json:"colour"`
+	Values []value `json:"values"`
 }
 
-// draw makes a chart of counts a minute.
-func draw(s *summary, label string, all ...series) chart {
-	c := chart{Width: len(s.Spans)}
-	perMinute := 1 / s.Step.Minutes()
-	most := 0
-	totals := make([]int, len(all))
-	for _, at := range s.Spans {
-		sum := 0
-		for i, one := range all {
-			sum += one.value(at)
-			totals[i] += one.value(at)
+// A value is a number of a chart; NaN: there is none.
+type value float64
+
+// MarshalJSON writes four digits that count, or null.
+func (v value) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(v)) {
+		return []byte("null"), nil
+	}
+	return fmt.Appendf(nil, "%.4g", float64(v)), nil
+}
+
+// JSON is the chart for the script.
+func (c chart) JSON() (string, error) {
+	b, err := json.Marshal(c)
+	return string(b), err
+}
+
+// A counter is what a series counts.
+type counter struct {
+	name, colour string
+	of           func(*span) int
+}
+
+var (
+	eventCounters   = []counter{{"received", "c1", func(s *span) int { return s.Received }}}
+	attemptCounters = []counter{
+		{"delivered", "c2", func(s *span) int { return s.Delivered }}, {"failed", "c3", func(s *span) int { return s.Failed }},
+	}
+	callCounters = []counter{
+		{"done", "c2", func(s *span) int { return s.Calls[callDone] }}, {"refused", "c4", func(s *span) int { return s.Calls[callRefused] }},
+		{"failed", "c3", func(s *span) int { return s.Calls[callFailed] }},
+	}
+)
+
+// rates makes a chart of counts a minute.
+func (s *summary) rates(id, title string, counters []counter) chart {
+	c := s.chart(id, title, unitRate)
+	c.Per = "per minute"
+	for _, one := range counters {
+		values := make([]value, len(s.Spans))
+		for i := range s.Spans {
+			values[i] = value(float64(one.of(&s.Spans[i])) / s.minutes(i))
 		}
-		most = max(most, sum)
+		total := one.of(&s.span)
+		c.Empty = c.Empty && total == 0
+		c.Label += fmt.Sprintf(", %d %s", total, one.name)
+		c.Series = append(c.Series, series{one.name, one.colour, values})
 	}
-	top := niceCeil(float64(most) * perMinute)
-	c.Top = fmt.Sprintf("%g/min", top)
-	c.Label = label
-	for i, one := range all {
-		c.Label += fmt.Sprintf(", %d %s", totals[i], one.name)
-	}
-	for i, at := range s.Spans {
-		b := bar{X: i, Title: at.From.UTC().Format("15:04") + "–" + at.From.Add(s.Step).UTC().Format("15:04")}
-		y := 100.0
-		for _, one := range all {
-			n := one.value(at)
-			b.Title += fmt.Sprintf(", %d %s", n, one.name)
-			if n == 0 {
-				continue
-			}
-			h := max(float64(n)*perMinute/top*100, 1.5)
-			y -= h
-			b.Parts = append(b.Parts, part{one.class, math.Round(y*10) / 10, math.Round(h*10) / 10})
-		}
-		c.Bars = append(c.Bars, b)
-	}
-	for i := 0; i < len(s.Spans); i += len(s.Spans) / 4 {
-		c.Ticks = append(c.Ticks, s.Spans[i].From.UTC().Format("15:04"))
-	}
-	c.Ticks = append(c.Ticks, s.Spans[len(s.Spans)-1].From.Add(s.Step).UTC().Format("15:04"))
 	return c
 }
 
-// niceCeil is the next number that people like at the end of a scale.
-func niceCeil(v float64) float64 {
-	if v <= 0 {
-		return 1
+// latencies makes the chart of how long deliveries took.
+func (s *summary) latencies(id, title string) chart {
+	c := s.chart(id, title, unitMS)
+	c.Per, c.Empty = "received to delivered", s.Delivered == 0
+	if !c.Empty {
+		c.Label += fmt.Sprintf(", p50 %s, p99 %s", milliseconds(s.P50()), milliseconds(s.P99()))
 	}
-	magnitude := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, step := range []float64{1, 2, 5, 10} {
-		if v <= step*magnitude*(1+1e-9) {
-			return step * magnitude
+	p50, p99 := make([]value, len(s.Spans)), make([]value, len(s.Spans))
+	for i := range s.Spans {
+		p50[i], p99[i] = value(math.NaN()), value(math.NaN())
+		if at := &s.Spans[i]; at.Delivered > 0 {
+			p50[i], p99[i] = value(at.P50()), value(at.P99())
 		}
 	}
-	return 10 * magnitude
+	c.Series = []series{{"p99", "c4", p99}, {"p50", "c1", p50}}
+	return c
 }
 
-// Whole reports whether the summary covers all 24 hours before now.
-func (s *summary) Whole(now time.Time) bool { return now.Sub(s.Since) >= 24*time.Hour-time.Minute }
+func (s *summary) chart(id, title, unit string) chart {
+	return chart{ID: id, Title: title, Label: title, Unit: unit, From: s.Spans[0].From.Unix(), Step: int64(s.Step / time.Second), Empty: true}
+}
+
+// minutes is how long a span has lasted. That of the last one is what has passed of it, but at least a minute.
+func (s *summary) minutes(i int) float64 {
+	if i < len(s.Spans)-1 {
+		return s.Step.Minutes()
+	}
+	return max(1, s.Now.Sub(s.Spans[i].From).Minutes())
+}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 
@@ -146,6 +147,25 @@ func (c *console) checkConnection(v *visit) error {
 		v.session.say(flash{Text: failed.Title + ".", Detail: failed.Detail})
 	}
 	v.redirect(v.back("/console/connections/" + url.PathEscape(v.r.PathValue("id"))))
+	return nil
+}
+
+// mendConnection makes the endpoints of a connection at Stripe what its webhooks need, now rather than in a few minutes.
+func (c *console) mendConnection(v *visit) error {
+	var done struct {
+		Actions []healthAction `json:"actions"`
+	}
+	said := flash{Good: true, Text: "Stripe sends events again."}
+	err := v.do(http.MethodPost, below("/v1/connections", v.r.PathValue("id"), "reconcile"), nil, &done)
+	if failed := refused(err); failed != nil && failed.Status != http.StatusNotFound {
+		said = flash{Text: "The endpoint could not be mended.", Detail: cmp.Or(firstFault(failed), failed.Detail)}
+	} else if err != nil {
+		return err
+	} else if len(done.Actions) == 0 {
+		said.Text, said.Detail = "Nothing had to be mended.", "Stripe has what the webhooks of this connection need."
+	}
+	v.session.say(said)
+	v.redirect(v.back(root))
 	return nil
 }
 

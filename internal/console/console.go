@@ -13,7 +13,8 @@
 //	connections.go, webhooks.go, events.go, deliveries.go: one file, one noun
 //
 // Pages work without scripts but for what comes alive by itself. Scripts and styles are files of ours
-// (assets/htmx-2.0.11.min.js is htmx, 0BSD, https://htmx.org); nothing inline, nothing from elsewhere.
+// (htmx, 0BSD, https://htmx.org, exchanges parts of pages; uPlot, MIT, https://github.com/leeoniya/uPlot, draws charts); nothing
+// inline, nothing from elsewhere.
 package console
 
 import (
@@ -106,6 +107,7 @@ func (c *console) routes() []route {
 		{"GET /console/modules/{key}", run, c.showModule},
 		{"POST /console/modules/{key}", run, c.runModule},
 		{"POST /console/modules/{key}/form", run, c.changeForm},
+		{"POST /console/modules/{key}/curl", run, c.showCurl},
 		{"POST /console/lookups/{lookup}", run, c.look},
 
 		{"GET /console/connections", manage, c.listConnections},
@@ -113,6 +115,7 @@ func (c *console) routes() []route {
 		{"GET /console/connections/{id}", manage, c.showConnection},
 		{"POST /console/connections/{id}", manage, c.changeConnection},
 		{"POST /console/connections/{id}/check", manage, c.checkConnection},
+		{"POST /console/connections/{id}/mend", manage, c.mendConnection},
 		{"POST /console/connections/{id}/delete", manage, c.deleteConnection},
 
 		{"GET /console/webhooks", manage, c.listWebhooks},

@@ -21,6 +21,7 @@ import (
 
 	"stripe-connector/internal/connection"
 	"stripe-connector/internal/httpapi"
+	"stripe-connector/internal/store"
 	"stripe-connector/internal/store/sqlite"
 	"stripe-connector/internal/stripeapi"
 	"stripe-connector/internal/stripetest"
@@ -35,6 +36,7 @@ type service struct {
 	stripe     *stripetest.Server
 	db         *sqlite.Store
 	tokens     *connection.Tokens
+	activity   *Activity
 	conn       string // a connection of the workspace "default"
 	subscriber *subscriber
 }
@@ -70,8 +72,12 @@ func newSubscriber(tb testing.TB) *subscriber {
 	return s
 }
 
-func newService(tb testing.TB) *service {
+// newService starts one. Without a schedule what fails is tried once more, at once, and then given up.
+func newService(tb testing.TB, schedule ...time.Duration) *service {
 	tb.Helper()
+	if schedule == nil {
+		schedule = []time.Duration{time.Millisecond}
+	}
 	must := func(err error) {
 		tb.Helper()
 		if err != nil {
@@ -95,9 +101,10 @@ func newService(tb testing.TB) *service {
 	_, err = s.tokens.Bootstrap(tb.Context(), adminToken)
 	must(err)
 	activity := NewActivity(time.Now)
+	s.activity = activity
 	deliverer := webhooks.NewDeliverer(5*time.Second, true, time.Now)
 	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
-		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule{time.Millisecond}, Grace: time.Second,
+		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: schedule, Grace: time.Second,
 		Now: time.Now, Observe: activity.Attempted, Log: log,
 	})
 	server := httptest.NewUnstartedServer(nil)
@@ -596,6 +603,8 @@ func TestModuleForm(t *testing.T) {
 	}, script, "true").want(http.StatusOK)
 	ran.has(">200<", "Ann O", "Idempotency key", "curl &#39;http://", "&#34;crm&#34;: &#34;42&#34;", `O&#39;\&#39;&#39;Hara`)
 
+	b.post(path+"create-customer/curl", url.Values{"in.name": {"Cleo"}}, script, "true").want(http.StatusOK).has("&#34;name&#34;: &#34;Cleo&#34;").lacks("<html")
+
 	// Details without a field of their own have rows, once the choice that takes them is made.
 	b.get(path + "create-payment-intent").lacks("Further details")
 	open := url.Values{"in.connection": {s.conn}, "in.amount": {"100"}, "in.currency": {"eur"}, "in.payment_method_mode": {"create"}, "in.payment_method_data.type": {"sepa_debit"}}
@@ -659,7 +668,83 @@ func TestRevokedKeyIsFound(t *testing.T) {
 	b := s.signedIn(adminToken)
 	b.get("/console/").has("All is well")
 	s.stripe.Revoke(stripetest.Key)
-	b.get("/console/keys", "HX-Request", "true").want(http.StatusOK).has("Stripe refuses the key of Alpha")
+	if got := b.get("/console/keys", "HX-Request", "true").want(http.StatusNoContent).header.Get("HX-Trigger"); got != "checked" {
+		t.Errorf("the page is told %q", got)
+	}
+	b.get("/console/overview").has("Stripe refuses the key of Alpha", "/console/connections/"+s.conn+"#key")
+}
+
+// A subscriber that takes nothing is shown before anything is given up, and what waits can be sent at once.
+func TestFailingWebhook(t *testing.T) {
+	t.Parallel()
+	s := newService(t, time.Hour)
+	s.subscriber.answer(http.StatusBadGateway, "down")
+	at := "/console/webhooks/" + s.attach("Orders", "customer.created")
+	b := s.signedIn(adminToken)
+	for range failingAfter {
+		b.post("/console/modules/create-customer", url.Values{"in.connection": {s.conn}}).want(http.StatusOK)
+		<-s.subscriber.took
+	}
+	for noted := 0; noted < failingAfter; { // until the store has noted them all
+		var waiting list[delivery]
+		s.api(adminToken, http.MethodGet, "/v1/deliveries?state=pending", nil, &waiting)
+		noted = 0
+		for _, d := range waiting.Data {
+			noted += d.Attempts
+		}
+	}
+	b.get("/console/overview").has("Orders is failing", fmt.Sprintf("%d attempts failed", failingAfter), at+"/retry-waiting")
+	s.subscriber.answer(http.StatusOK, "")
+	b.follow(at+"/retry-waiting", url.Values{"back": {root}}).has("5 deliveries are tried again now.")
+	b.await("/console/overview", "5 in 24 h").lacks("is failing")
+	b.await("/console/deliveries?state=pending", "No delivery is here")
+	b.follow(at+"/retry-waiting", nil).has("Nothing waits")
+}
+
+// What Stripe stopped sending is first in the list, with the button that mends it.
+func TestEndpointIsMended(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	hook := s.attach("Orders", "customer.created")
+	s.attach("Ledger", "customer.created")
+	w, err := s.db.Webhook(t.Context(), connection.DefaultWorkspace, hook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	account := s.stripe.Account(stripetest.Key)
+	account.Set(account.IDs("webhook_endpoint")[0], map[string]any{"status": "disabled"})
+	_, err = s.db.UpdateEndpoint(t.Context(), w.Workspace, w.Endpoint, func(e *store.Endpoint) error {
+		e.State, e.Reason = store.EndpointDisabled, "it could not be enabled"
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := s.signedIn(adminToken)
+	mend := "/console/connections/" + s.conn + "/mend"
+	b.get("/console/").has("Stripe does not send events for Ledger and 1 other", "disabled: it could not be enabled", mend)
+	b.follow(mend, nil).has("Stripe sends events again").lacks("does not send events")
+	b.get("/console/webhooks/"+hook).has("What was mended at Stripe", "enabled", "Compared with Stripe")
+	b.follow(mend, nil).has("Nothing had to be mended")
+	b.post("/console/connections/conn_nothing/mend", nil).want(http.StatusNotFound)
+}
+
+// What much hangs on comes first.
+func TestConcernsByRank(t *testing.T) {
+	t.Parallel()
+	line := webhookLine{webhook: webhook{ID: "whk_1", Name: "Orders", State: "active"}, Dead: tally{N: 3}, Backlog: tally{N: 1}}
+	all := concerns(line, failingAfter)
+	if len(all) != 2 || all[0].Rank != rankFailing || all[0].Bad() || all[1].Rank != rankDead || !all[1].Bad() {
+		t.Errorf("concerns = %+v", all)
+	}
+	line.State = "disabled"
+	if all = concerns(line, failingAfter); all[0].Rank != rankDisabled || all[0].Button != "Resume" {
+		t.Errorf("concerns = %+v", all)
+	}
+	line.State, line.Dead = "paused", tally{}
+	if all = concerns(line, failingAfter); all != nil {
+		t.Errorf("a paused webhook concerns: %+v", all)
+	}
 }
 
 func TestWebhook(t *testing.T) {

@@ -111,12 +111,9 @@ func (v *visit) modulePage(m *spec.Module, f filling, connections []connectionVi
 	for _, fault := range f.faults {
 		p.Faults = append(p.Faults, formFault{fault, shown[shownAt(shown, fault.Field)]})
 	}
-	body, err := json.MarshalIndent(f.bundle(formOf(m), ""), "", "  ")
-	if err != nil {
-		return p, fmt.Errorf("writing a bundle: %w", err)
-	}
-	p.Curl = v.curl(m.Key, string(body))
-	return p, nil
+	var err error
+	p.Curl, err = v.curl(m, f)
+	return p, err
 }
 
 // markFirst marks the first field with a fault, to which the page goes, and reports whether there is one.
@@ -158,7 +155,11 @@ func shownAt(shown map[string]string, path string) string {
 }
 
 // curl is the call as a command for a shell.
-func (v *visit) curl(key, body string) string {
+func (v *visit) curl(m *spec.Module, f filling) (string, error) {
+	body, err := json.MarshalIndent(f.bundle(formOf(m), ""), "", "  ")
+	if err != nil {
+		return "", fmt.Errorf("writing a bundle: %w", err)
+	}
 	base := v.PublicURL
 	if base == "" {
 		scheme := "http"
@@ -167,8 +168,25 @@ func (v *visit) curl(key, body string) string {
 		}
 		base = scheme + "://" + v.r.Host
 	}
-	return "curl " + quote(base+"/v1/modules/"+key) + " \\\n  -H \"Authorization: Bearer $CONNECTOR_TOKEN\" \\\n" +
-		"  -H 'Content-Type: application/json' \\\n  -d " + quote(body)
+	return "curl " + quote(base+"/v1/modules/"+m.Key) + " \\\n  -H \"Authorization: Bearer $CONNECTOR_TOKEN\" \\\n" +
+		"  -H 'Content-Type: application/json' \\\n  -d " + quote(string(body)), nil
+}
+
+// showCurl answers with the call that the form would make as it is filled now.
+func (c *console) showCurl(v *visit) error {
+	m, err := v.module()
+	if err != nil {
+		return err
+	}
+	f, err := v.filled(m)
+	if err != nil {
+		return err
+	}
+	var p modulePage
+	if p.Curl, err = v.curl(m, f); err != nil {
+		return err
+	}
+	return v.part("module", "curl", p)
 }
 
 // quote makes one word of a text for a POSIX shell.
@@ -324,7 +342,7 @@ func (c *console) look(v *visit) error {
 		out.Note = "Choose a connection first."
 		return v.part("module", "offers", out)
 	}
-	for range maxLookupPages {
+	for looked := 1; ; looked++ {
 		var page struct {
 			Options []struct{ Value, Label string } `json:"options"`
 			Next    string                          `json:"next_cursor"`
@@ -343,6 +361,10 @@ func (c *console) look(v *visit) error {
 			}
 		}
 		if len(out.Found) >= maxOffers || page.Next == "" {
+			break
+		}
+		if looked == maxLookupPages {
+			out.Note = "Older ones were not looked through. An id can be pasted too."
 			break
 		}
 		q.Set("cursor", page.Next)

@@ -1,10 +1,11 @@
 package console
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -15,8 +16,7 @@ import (
 // An overviewPage is what is going on.
 type overviewPage struct {
 	Summary   *summary
-	Events    chart
-	Attempts  chart
+	Charts    []chart
 	Success   string
 	Webhooks  []webhookLine
 	More      bool // there are more webhooks than are shown
@@ -45,7 +45,7 @@ func (t tally) String() string {
 
 // A concern is something that needs attention, with the button that mends it, or the page where it is mended.
 type concern struct {
-	Bad    bool
+	Rank   rank
 	Title  string
 	Detail string
 	Link   string
@@ -53,6 +53,20 @@ type concern struct {
 	Post   string // where the button posts to
 	Button string
 }
+
+// A rank says how much hangs on a concern; the first comes first.
+type rank int
+
+const (
+	rankKey      rank = iota // nothing works without it
+	rankEndpoint             // no event comes in
+	rankDisabled             // one webhook gets nothing
+	rankDead
+	rankFailing // it is tried again by itself
+)
+
+// Bad reports whether it stays as it is until somebody mends it.
+func (c concern) Bad() bool { return c.Rank < rankFailing }
 
 const overviewWebhooks = 25
 
@@ -79,14 +93,13 @@ func (c *console) liveOverview(v *visit) error {
 
 func (v *visit) overviewPage() (overviewPage, error) {
 	s := v.Activity.summarize(v.caller.Workspace)
-	p := overviewPage{Summary: s, Success: "–"}
+	p := overviewPage{Summary: s, Success: "–", Charts: []chart{
+		s.rates("chart-events", "Events received", eventCounters), s.rates("chart-attempts", "Delivery attempts", attemptCounters),
+		s.latencies("chart-latency", "End-to-end latency"), s.rates("chart-calls", "Module calls", callCounters),
+	}}
 	if s.Success() >= 0 {
 		p.Success = fmt.Sprintf("%.1f %%", s.Success())
 	}
-	p.Events = draw(s, "Events received a minute", series{"received", "c1", func(at span) int { return at.Received }})
-	p.Attempts = draw(s, "Delivery attempts a minute",
-		series{"delivered", "c2", func(at span) int { return at.Delivered }}, series{"failed", "c3", func(at span) int { return at.Failed }})
-
 	connections, err := v.connections()
 	if err != nil {
 		return p, err
@@ -102,7 +115,7 @@ func (v *visit) overviewPage() (overviewPage, error) {
 		return p, err
 	}
 	p.More = hooks.More() != ""
-	endpoints := map[string]bool{}
+	silent := map[string][]string{} // by endpoint, its webhooks for which Stripe sends nothing
 	for _, w := range hooks.Data {
 		line := webhookLine{webhook: w}
 		if line.Backlog, err = v.tally(w.ID, "pending"); err != nil {
@@ -112,15 +125,18 @@ func (v *visit) overviewPage() (overviewPage, error) {
 			return p, err
 		}
 		p.Webhooks = append(p.Webhooks, line)
-		p.Attention = append(p.Attention, concerns(line)...)
-		if e := w.Endpoint; (e.State == "disabled" || e.State == "refused") && !endpoints[e.ID] {
-			endpoints[e.ID] = true
-			p.Attention = append(p.Attention, concern{
-				Bad: true, Title: "Stripe does not send events for " + w.Name, Detail: "The endpoint at Stripe is " + e.State + sentence(e.Reason),
-				Link: "/console/webhooks/" + w.ID, Label: "Look at the webhook",
-			})
+		p.Attention = append(p.Attention, concerns(line, v.Activity.summarizeWebhook(w.ID).takesNothing())...)
+		if e := w.Endpoint; e.State == "disabled" || e.State == "refused" {
+			silent[e.ID] = append(silent[e.ID], w.Name)
 		}
 	}
+	for _, w := range hooks.Data {
+		if names := silent[w.Endpoint.ID]; names != nil {
+			p.Attention = append(p.Attention, endpointConcern(w, names))
+			delete(silent, w.Endpoint.ID)
+		}
+	}
+	slices.SortStableFunc(p.Attention, func(a, b concern) int { return cmp.Compare(a.Rank, b.Rank) })
 	return p, nil
 }
 
@@ -131,23 +147,45 @@ func sentence(reason string) string {
 	return ": " + why(reason) + "."
 }
 
-// concerns are what is wrong with a webhook.
-func concerns(w webhookLine) []concern {
+// endpointConcern is about the endpoint of a webhook that feeds all those named.
+func endpointConcern(w webhook, names []string) concern {
+	others := ""
+	if n := len(names) - 1; n > 0 {
+		others = " and " + plural(n, "other", "others")
+	}
+	return concern{
+		Rank: rankEndpoint, Title: "Stripe does not send events for " + names[0] + others,
+		Detail: "Its endpoint at Stripe is " + w.Endpoint.State + sentence(w.Endpoint.Reason),
+		Link:   "/console/webhooks/" + w.ID, Label: "Look at the webhook", Post: "/console/connections/" + w.Connection + "/mend", Button: "Mend it at Stripe",
+	}
+}
+
+// failingAfter is how many attempts must have failed lately before that is shown.
+const failingAfter = 5
+
+// concerns are what is wrong with a webhook of which so many attempts failed lately, and none came through.
+func concerns(w webhookLine, failed int) []concern {
 	var all []concern
 	at := "/console/webhooks/" + w.ID
-	switch w.State {
-	case "disabled":
+	switch {
+	case w.State == "disabled":
 		all = append(all, concern{
-			Bad: true, Title: w.Name + " is disabled", Detail: "Nothing is sent to it" + sentence(w.Reason), Link: at, Label: "Look at it", Post: at + "/resume", Button: "Resume",
+			Rank: rankDisabled, Title: w.Name + " is disabled", Detail: "Nothing is sent to it" + sentence(w.Reason), Link: at, Label: "Look at it", Post: at + "/resume", Button: "Resume",
 		})
-	case "failing":
-		all = append(all, concern{
-			Title: w.Name + " is failing", Detail: "Its subscriber does not take events" + sentence(w.Reason), Link: at, Label: "Look at it", Post: at + "/test", Button: "Send a test",
-		})
+	case w.State == "failing" || w.State == "active" && failed >= failingAfter:
+		detail := "Its subscriber does not take events" + sentence(w.Reason)
+		if w.State == "active" {
+			detail = fmt.Sprintf("Of late %d attempts failed and none came through. What waits is tried again by itself.", failed)
+		}
+		c := concern{Rank: rankFailing, Title: w.Name + " is failing", Detail: detail, Link: at, Label: "Look at it", Post: at + "/retry-waiting", Button: "Try what waits now"}
+		if w.Backlog.N == 0 {
+			c.Post, c.Button = at+"/test", "Send a test"
+		}
+		all = append(all, c)
 	}
 	if w.Dead.N > 0 {
 		all = append(all, concern{
-			Bad: true, Title: w.Dead.String() + " given up for " + w.Name, Detail: "These deliveries failed on every attempt and are not tried again by themselves.",
+			Rank: rankDead, Title: w.Dead.String() + " given up for " + w.Name, Detail: "These deliveries failed on every attempt and are not tried again by themselves.",
 			Link: "/console/deliveries" + query("webhook", w.ID, "state", "dead"), Label: "Look at them", Post: at + "/retry-dead", Button: "Retry all",
 		})
 	}
@@ -196,19 +234,18 @@ func (k *keyChecks) stale(id string, now time.Time) bool {
 }
 
 const (
-	keyCheckEvery = 5 * time.Minute
-	keyChecksMost = 10 // in one request
+	keyCheckEvery = 5 * time.Minute // like the page, which asks as often
+	keyChecksMost = 10              // in one request
 )
 
 func keyConcern(conn connectionView) concern {
 	return concern{
-		Bad: true, Title: "Stripe refuses the key of " + conn.Name, Detail: "It is wrong, expired or revoked. Modules and webhooks of this connection do not work.",
+		Rank: rankKey, Title: "Stripe refuses the key of " + conn.Name, Detail: "It is wrong, expired or revoked. Modules and webhooks of this connection do not work.",
 		Link: "/console/connections/" + conn.ID + "#key", Label: "Re-authorize",
 	}
 }
 
-// checkKeys asks Stripe about keys that were not checked lately, after the page is there, and answers with the list of
-// concerns anew.
+// checkKeys asks Stripe about keys that were not checked lately, beside the page, which is told to look again.
 func (c *console) checkKeys(v *visit) error {
 	connections, err := v.connections()
 	if err != nil {
@@ -220,11 +257,15 @@ func (c *console) checkKeys(v *visit) error {
 			continue
 		}
 		asked++
-		if err := v.check(conn.ID); err != nil && refused(err) == nil && !errors.Is(err, v.r.Context().Err()) {
+		if err := v.check(conn.ID); err != nil && refused(err) == nil {
 			return err
 		}
 	}
-	return c.liveOverview(v)
+	if asked > 0 {
+		v.w.Header().Set("HX-Trigger", "checked")
+	}
+	v.w.WriteHeader(http.StatusNoContent)
+	return nil
 }
 
 // check asks Stripe whether a connection's key works, and remembers the answer.

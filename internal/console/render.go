@@ -28,7 +28,7 @@ type page struct{ *template.Template }
 func parsePages() map[string]*page {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
 		"asset": assetURL, "ago": ago, "clock": clock, "words": words, "query": query, "highlight": highlight, "tone": tone, "ms": milliseconds,
-		"why": why, "past": func(at *time.Time, now time.Time) bool { return !at.After(now) }, "short": short, "plural": plural, "id": elementID,
+		"why": why, "past": func(at *time.Time, now time.Time) bool { return !at.After(now) }, "short": short, "plural": plural, "count": count, "id": elementID,
 		"list": func(items ...any) []any { return items }, "active": active,
 	}).ParseFS(files, "templates/layout/*.html"))
 	pages := map[string]*page{}
@@ -158,7 +158,16 @@ func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return strconv.Itoa(n) + " " + many
+	return count(n) + " " + many
+}
+
+// count is a number with a comma after every three digits.
+func count(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // short cuts a text for a line of a table.
@@ -176,7 +185,7 @@ func milliseconds(ms float64) string {
 		return "under 1 ms"
 	case ms < 10:
 		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
-	case ms < 10_000:
+	case ms < 1000:
 		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
 	case ms < 120_000:
 		return strconv.FormatFloat(ms/1000, 'f', 1, 64) + " s"

@@ -155,6 +155,8 @@ func commonGroup(events []string) string {
 type webhookPage struct {
 	webhook
 	Recent   []delivery // newest last, for the strip
+	Attempts chart      // of the last 24 hours
+	Success  string
 	ConnName string
 	Backlog  tally
 	Dead     tally
@@ -211,6 +213,11 @@ func (v *visit) webhookPage() (webhookPage, error) {
 	}
 	if p.Dead, err = v.tally(id, "dead"); err != nil {
 		return p, err
+	}
+	tried := v.Activity.summarizeWebhook(id)
+	p.Attempts, p.Success = tried.rates("chart-webhook", "Delivery attempts", attemptCounters), "–"
+	if tried.Success() >= 0 {
+		p.Success = fmt.Sprintf("%.1f %%", tried.Success())
 	}
 	p.Job = v.job(id)
 	p.From = v.Now().UTC().Add(-24 * time.Hour).Format("2006-01-02T15:04")
@@ -271,6 +278,13 @@ func (c *console) actOnWebhook(v *visit) error {
 	case "retry-dead":
 		err = v.do(http.MethodPost, path+"/retry-dead", nil, nil)
 		said = flash{Good: true, Text: "All that was given up is queued again."}
+	case "retry-waiting":
+		var n int
+		n, err = v.retryWaiting(id)
+		said = flash{Good: true, Text: plural(n, "delivery is", "deliveries are") + " tried again now."}
+		if n == 0 {
+			said.Text = "Nothing waits for another attempt."
+		}
 	case "replay":
 		return v.replay(path)
 	case "change":
@@ -286,6 +300,25 @@ func (c *console) actOnWebhook(v *visit) error {
 	v.session.say(said)
 	v.redirect(to)
 	return nil
+}
+
+// retryWaiting makes the deliveries due now that have failed and wait for their next attempt, as many as a page of the list has.
+func (v *visit) retryWaiting(id string) (int, error) {
+	var waiting list[delivery]
+	if err := v.get("/v1/deliveries", url.Values{"webhook": {id}, "state": {"pending"}, "limit": {"100"}}, &waiting); err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, d := range waiting.Data {
+		if d.Attempts == 0 {
+			continue // it is due anyway
+		}
+		if err := v.do(http.MethodPost, below("/v1/deliveries", d.ID, "retry"), nil, nil); err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
 }
 
 // test sends a sample and says what the subscriber answered.

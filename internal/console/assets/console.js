@@ -106,6 +106,7 @@
 	};
 	const take = (input, option) => {
 		input.value = option.dataset.value;
+		input.dispatchEvent(new Event("change", {bubbles: true}));
 		say(option.querySelector("strong").textContent + " chosen");
 		show(input, false);
 		input.focus();

@@ -1,6 +1,7 @@
 // The console's main journeys in a real browser, with the whole connector and a local Stripe behind it; then every page, light
 // and dark, for a picture, for axe-core, and at 400 pixels. Pictures go to SCREENSHOTS, if that names a folder.
 import assert from "node:assert/strict";
+import {execFileSync} from "node:child_process";
 import {mkdir} from "node:fs/promises";
 import {join} from "node:path";
 import {after, before, test} from "node:test";
@@ -81,7 +82,25 @@ test("a module with faults, then done", async () => {
 	await page.getByRole("button", {name: "Run"}).click();
 	await visible(page.locator("#answer").getByText("200", {exact: true}));
 	assert.match(await page.locator("#curl").textContent(), /curl 'http.*create-payment-intent'[\s\S]*"amount": 1250/);
+	await page.locator("#in-description").fill("it's $HOME");
+	await page.waitForFunction(() => document.getElementById("curl").textContent.includes("HOME")); // the command follows the form
+	const answer = await paste(await page.locator("#curl").textContent());
+	assert.equal(answer.status, 200);
+	assert.equal((await answer.json()).description, "it's $HOME");
 });
+
+// paste makes the call of a curl command as a shell would read it.
+const paste = (command) => {
+	const words = execFileSync("sh", ["-c", `curl() { printf '%s\\0' "$@"; }; ${command}`], {encoding: "utf8", env: {CONNECTOR_TOKEN: token}}).split("\0");
+	const headers = {};
+	let body;
+	for (let i = 1; i + 1 < words.length; i += 2) {
+		if (words[i] === "-H") headers[words[i + 1].split(": ")[0]] = words[i + 1].split(": ")[1];
+		else if (words[i] === "-d") body = words[i + 1];
+		else assert.fail("curl is given " + words[i]);
+	}
+	return fetch(words[0], {method: "POST", headers, body});
+};
 
 test("a module with rows, by keyboard", async () => {
 	await go("/console/modules/create-customer");
@@ -171,6 +190,26 @@ test("a failure is seen and repaired", async () => {
 	await visible(page.getByText("All that was given up is queued again."));
 	await go("/console/");
 	await visible(page.getByText("All is well."));
+});
+
+test("charts are read with the mouse and with the keyboard", async () => {
+	await go("/console/");
+	const chart = page.getByRole("img", {name: /^Delivery attempts, \d+ delivered, \d+ failed/});
+	const reading = chart.locator(".reading");
+	assert.equal(await reading.isVisible(), false);
+	const {x, y, width, height} = await chart.locator(".u-over").boundingBox();
+	await page.mouse.move(x + width / 2, y + height / 2);
+	await visible(reading.getByText("delivered 0 /min"));
+	await page.mouse.move(0, 0);
+	await reading.waitFor({state: "hidden"});
+	await chart.focus();
+	await page.keyboard.press("ArrowLeft"); // the newest
+	await visible(reading.getByText(/UTC$/));
+	await page.waitForFunction(() => /UTC, delivered .* failed /.test(document.getElementById("said").textContent));
+	const news = page.waitForResponse((r) => r.url().endsWith("/console/overview"));
+	await chart.evaluate((box) => { box.dataset.mark = "kept"; });
+	await news;
+	await page.waitForFunction(() => document.querySelector("[data-mark=kept]") === document.activeElement); // news do not take it away
 });
 
 test("a replay survives a reload", async () => {
