@@ -317,6 +317,36 @@ func TestClaimersOverReplicas(t *testing.T) {
 	consistent(t, url)
 }
 
+// What is finished after its lease, while it is claimed again, is either delivered or out, and not both.
+func TestLateFinishAndClaim(t *testing.T) {
+	t.Parallel()
+	s := open(t, database(t))
+	e := line(t, s, 1)
+	late := 0
+	for i := range 200 {
+		got, err := s.Ingest(t.Context(), []store.NewEvent{event(e, i)}, store.Lease{PerWebhook: 1, For: -time.Second})
+		check(t, err)
+		d := got[0].Work[0].Delivery
+		finished := make(chan error)
+		go func() { finished <- s.Finish(t.Context(), []store.Outcome{delivered(got[0].Work[0])}) }()
+		claimed, err := s.Claim(t.Context(), wide, 1)
+		check(t, err)
+		check(t, <-finished)
+		if d, err = s.Delivery(t.Context(), "w", d.ID); err != nil {
+			t.Fatal(err)
+		}
+		if out := len(claimed.Work) > 0; out == (d.State == store.DeliveryDelivered) {
+			t.Fatalf("round %d: out again: %t, and it is %s", i, out, d.State)
+		}
+		if len(claimed.Work) == 0 {
+			late++
+			continue
+		}
+		check(t, s.Finish(t.Context(), []store.Outcome{delivered(claimed.Work[0])}))
+	}
+	t.Logf("in %d of 200 rounds it was finished first", late)
+}
+
 // Of who finds a lane full and who gives room back at the same time, one sees the other: nothing is left due that nobody was
 // woken for.
 func TestWakeIsNotLost(t *testing.T) {

@@ -97,13 +97,13 @@ const take = `WITH lane AS (
 		AND d.leased AND d.next_at > ` + clock + `)) AS room
 	FROM unnest((SELECT $1::TEXT[])) WITH ORDINALITY AS u (webhook, n)
 ), due AS (
-	SELECT d.id, row_number() OVER (PARTITION BY lane.n ORDER BY d.next_at, d.id) AS round, lane.n FROM lane CROSS JOIN LATERAL (
+	SELECT d.id, d.next_at, row_number() OVER (PARTITION BY lane.n ORDER BY d.next_at, d.id) AS round, lane.n FROM lane CROSS JOIN LATERAL (
 		SELECT id, next_at FROM deliveries WHERE webhook = lane.webhook AND state = 'pending' AND next_at <= ` + clock + `
 		ORDER BY next_at, id LIMIT lane.room) d
 	ORDER BY round, lane.n LIMIT $3
 ), taken AS (
 	UPDATE deliveries d SET leased = TRUE, next_at = ` + clock + ` + $4 FROM due
-	WHERE d.id = due.id AND d.state = 'pending' AND d.next_at <= ` + clock + ` -- it may have been finished late, meanwhile
+	WHERE d.id = due.id AND d.next_at = due.next_at -- it may have been finished late, meanwhile
 	RETURNING d.*, due.round, due.n
 )
 SELECT t.id, t.workspace, t.webhook, t.endpoint, t.event, t.type, t.state, t.reason, t.attempts, t.tries, t.last_status, t.next_at,
