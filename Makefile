@@ -55,7 +55,7 @@ test: ## run every test under the race detector, in random order
 	$(MAKE) simulate SEEDS=300
 
 .PHONY: test-browser
-test-browser: build ## drive the console in Chromium; SCREENSHOTS=DIR keeps a picture of every page
+test-browser: build ## drive the console and the docs in Chromium; SCREENSHOTS=DIR keeps a picture of every page
 	$(call need,npm,npm)
 	$(call need,chromium,chromium)
 	npm ci --prefix internal/console/browser
