@@ -103,7 +103,7 @@ func baseOf(baseURL string) base {
 		BaseURL:  baseURL,
 		Headers:  map[string]string{authorization: bearer},
 		Response: response{Type: answerTypes, Error: problem()},
-		Log:      log{Sanitize: []string{sanitizedToken, "response.body.client_secret"}},
+		Log:      log{Sanitize: []string{sanitizedToken, "response.body.client_secret", "response.body.body.client_secret"}}, // of actions, and of a call made by hand
 	}
 }
 

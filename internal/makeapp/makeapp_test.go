@@ -122,6 +122,14 @@ func TestRulesAreEnforced(t *testing.T) {
 		{"a bad id", "makecomapp.json", `"createCustomer": {`, `"create-customer": {`, "create-customer is no id"},
 		{"a missing connection", "makecomapp.json", `"connection": "connector"`, `"connection": "other"`, "there is no connection other"},
 		{"an unknown type of module", "makecomapp.json", `"moduleType": "action"`, `"moduleType": "task"`, "is no key of it"},
+		{"the token in the log", "general/base.iml.json", `"request.headers.authorization"`, `"request.headers.accept"`, "lets the token into the log"},
+		{"the token in the log of attaching", "webhooks/events/events.attach.iml.json", `"request.headers.authorization"`, `"request.body.key"`, "lets the token into the log"},
+		{"a connection below the base", "connections/connector/connector.communication.iml.json", `"url": "https://connector.example.com`, `"url": "`, "a connection has no base"},
+		{"more choices than a menu bears", "rpcs/list-customers/list-customers.communication.iml.json", `"limit": 300`, `"limit": 501`, "at most 500 choices"},
+		{"choices without names", "rpcs/list-customers/list-customers.communication.iml.json", `"label"`, `"title"`, "label is missing"},
+		{"detaching by parameters", "webhooks/events/events.detach.iml.json", `webhook.webhookId`, `parameters.webhook`, "knows what was kept"},
+		{"a password in a form", "rpcs/list-customers/list-customers.params.iml.json", `"type": "email"`, `"type": "password"`, "passwords belong"},
+		{"no calls made by hand", "makecomapp.json", `"moduleType": "universal"`, `"moduleType": "action"`, "calls made by hand"},
 		{"an API that is not Make's", "makecomapp.json", `make.com/api`, `make.com`, "is no API of Make"},
 	}
 	for _, tt := range tests {

@@ -57,6 +57,9 @@ const (
 	labelMax   = 256
 	urlMax     = 512
 	messageMax = 1024
+	choicesMax = 500 // of an RPC
+
+	kindUniversal = "universal"
 )
 
 var (
@@ -394,6 +397,27 @@ func (j *judge) call(v any, rule, answer closed) {
 	}
 }
 
+// sanitized demands that the token of a request is kept out of Make's log. Reviewers of apps look for it.
+func (j *judge) sanitized(v any) {
+	o, _ := v.(map[string]any)
+	l, _ := o["log"].(map[string]any)
+	paths, _ := l["sanitize"].([]any)
+	if len(o) > 0 && !slices.Contains(paths, any("request.headers.authorization")) {
+		j.breach("log.sanitize: lets the token into the log")
+	}
+}
+
+// choices demands that an RPC lists labels with values, as many as a menu may have.
+func (j *judge) choices(v any) {
+	o, _ := v.(map[string]any)
+	r, _ := o["response"].(map[string]any)
+	j.object("response.output", r["output"], closed{"label value", "default"})
+	limit, _ := r["limit"].(json.Number)
+	if n, err := limit.Int64(); err != nil || n > choicesMax || r["iterate"] == nil {
+		j.breach("response: must iterate, to at most %d choices", choicesMax)
+	}
+}
+
 func (j *judge) address(u string, query bool) {
 	if !strings.HasPrefix(u, "/") && !strings.HasPrefix(u, "https://") {
 		j.breach("url: %s is neither below the base nor whole", u)
@@ -458,6 +482,9 @@ func (j *judge) section(kind, name string, v any) {
 	switch name {
 	case "parameters":
 		j.parameters("parameters", v)
+		if text, _ := json.Marshal(v); kind != "connections" && bytes.Contains(text, []byte(`"password"`)) {
+			j.breach("passwords belong into a connection")
+		}
 		if kind == "connections" {
 			for _, p := range j.list("parameters", v) {
 				o, _ := p.(map[string]any)
@@ -480,12 +507,23 @@ func (j *judge) section(kind, name string, v any) {
 		j.object("scopes", v, closed{})
 	case "attach", "detach", "update":
 		j.call(v, requestObject, responseObject)
+		j.sanitized(v)
+		if text, _ := json.Marshal(v); name == "detach" && bytes.Contains(text, []byte("parameters.")) {
+			j.breach("detaching knows what was kept, and no parameters")
+		}
 	case "api":
 		switch kind {
 		case "connections":
 			rule := requestObject
 			rule.optional = strings.Replace(rule.optional, " pagination", "", 1)
 			j.call(v, rule, connectionAnswer)
+			j.sanitized(v)
+			if o, _ := v.(map[string]any); !strings.HasPrefix(fmt.Sprint(o["url"]), "https://") {
+				j.breach("url: a connection has no base")
+			}
+		case "rpcs":
+			j.call(v, requestObject, responseObject)
+			j.choices(v)
 		case "webhooks":
 			j.object("webhook", v, webhookObject)
 		case "action":
@@ -514,7 +552,9 @@ func judgeArchive(name string, files []makeapp.File) []string {
 	if got := j.object(".sdk", j.json(name+"/.sdk"), closed{"version", ""})["version"]; got != json.Number("2") {
 		j.breach("version is %v", got)
 	}
-	j.call(j.json(name+"/base.imljson"), baseObject, responseObject)
+	base := j.json(name + "/base.imljson")
+	j.call(base, baseObject, responseObject)
+	j.sanitized(base)
 	j.text(name + "/readme.md")
 
 	metas := map[string]closed{
@@ -529,6 +569,7 @@ func judgeArchive(name string, files []makeapp.File) []string {
 			components[parts[1]][parts[2]] = true
 		}
 	}
+	universal := false
 	for folder, ids := range components {
 		for id := range ids {
 			at := path.Join(name, folder, id)
@@ -547,6 +588,7 @@ func judgeArchive(name string, files []makeapp.File) []string {
 				j.rpcs[id] = true
 			case "modules":
 				kind, _ = meta["type"].(string)
+				universal = universal || kind == kindUniversal
 				if (kind == "instant_trigger") != (meta["webhook"] != nil) || (kind == "instant_trigger") != (meta["connection"] == nil) {
 					j.breach("an instant trigger has a webhook in place of a connection, and nothing else has")
 				}
@@ -568,6 +610,9 @@ func judgeArchive(name string, files []makeapp.File) []string {
 				j.section(kind, s, j.json(at+"/"+s+".imljson"))
 			}
 		}
+	}
+	if !universal {
+		j.breach("an app has a module for calls made by hand")
 	}
 	return j.verdict()
 }
@@ -601,8 +646,11 @@ func judgeProject(files []makeapp.File) []string {
 		j.breach("functions and endpoints are refused at the moment")
 	}
 	if base, ok := general["base"].(string); ok {
-		j.call(j.json(base), baseObject, responseObject)
+		code := j.json(base)
+		j.call(code, baseObject, responseObject)
+		j.sanitized(code)
 	}
+	universal := false
 	for kind, rule := range projectComponents {
 		for id, v := range ids(kind) {
 			j.at = kind + " " + id
@@ -615,6 +663,7 @@ func judgeProject(files []makeapp.File) []string {
 				pattern = moduleID
 			case "module":
 				own, _ = c["moduleType"].(string)
+				universal = universal || own == kindUniversal
 				pattern = moduleID
 				if (own == "instant_trigger") != (c["webhook"] != nil) || (own == "instant_trigger") != (c["connection"] == nil) {
 					j.breach("an instant trigger has a webhook in place of a connection, and nothing else has")
@@ -653,6 +702,9 @@ func judgeProject(files []makeapp.File) []string {
 				j.at = kind + " " + id
 			}
 		}
+	}
+	if !universal {
+		j.breach("an app has a module for calls made by hand")
 	}
 	listed := map[string]int{}
 	if groups, ok := general["groups"].(string); ok {
