@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -95,8 +96,8 @@ func (s sample) mebibytes() float64 { return float64(s.rss) / 1024 }
 
 // look asks Linux about a process.
 func look(pid int) (sample, error) {
-	process := filepath.Join("/proc", strconv.Itoa(pid))
-	status, err := os.ReadFile(filepath.Join(process, "status"))
+	process := os.DirFS(filepath.Join("/proc", strconv.Itoa(pid)))
+	status, err := fs.ReadFile(process, "status")
 	if err != nil {
 		return sample{}, fmt.Errorf("looking at the connector, which needs Linux: %w", err)
 	}
@@ -106,7 +107,7 @@ func look(pid int) (sample, error) {
 	if err != nil {
 		return sample{}, fmt.Errorf("reading the connector's memory: %w", err)
 	}
-	files, err := os.ReadDir(filepath.Join(process, "fd"))
+	files, err := fs.ReadDir(process, "fd")
 	if err != nil {
 		return sample{}, fmt.Errorf("looking at the connector's files: %w", err)
 	}
