@@ -1,8 +1,11 @@
 package modules
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +16,7 @@ import (
 	"stripe-connector/internal/makeapp"
 	"stripe-connector/internal/spec"
 	"stripe-connector/modules/lookups"
+	"stripe-connector/modules/refunds"
 	"stripe-connector/modules/shared"
 	"stripe-connector/openapi"
 )
@@ -73,7 +77,7 @@ func TestModule42(t *testing.T) {
 	if len(manifest.Fields) != len(f.paths) || !strings.Contains(string(document), manifest.Path) {
 		t.Errorf("the manifest has %d fields of %d, and the document has no %s", len(manifest.Fields), len(f.paths), manifest.Path)
 	}
-	shown := map[string]string{"the export": exported(t, c), "the page": page(t, c, "/docs/modules/increment-authorization")}
+	shown := map[string]string{"the export": exported(t, c), "the page": pageParts(t, c)["increment-authorization"]}
 	for where, text := range shown {
 		for _, label := range []string{"Increment an Authorization", "Payment Intent ID", "Statement Descriptor", "Application Fee Amount"} {
 			if !strings.Contains(text, label) {
@@ -83,32 +87,153 @@ func TestModule42(t *testing.T) {
 	}
 }
 
-// exported is the whole Make app of a catalogue.
-func exported(t *testing.T, c *spec.Catalogue) string {
+// TestOneMoreField: a field that is added to one declaration is validated, sent, and shown in every form drawn from it; what is
+// drawn from other modules stays as it was.
+func TestOneMoreField(t *testing.T) {
+	t.Parallel()
+	with := func(more ...spec.Part) *spec.Catalogue {
+		t.Helper()
+		all := groups()
+		for _, g := range all {
+			for i, m := range g.Modules {
+				if m.Key == refunds.Create.Key {
+					def := refunds.Create.Def
+					def.Fields = append(slices.Clone(def.Fields), more...)
+					g.Modules[i] = spec.NewAction(def)
+				}
+			}
+		}
+		c, err := spec.NewCatalogue(lookups.All(), all...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	const help = "Where to ask for bank details."
+	before, after := with(), with(spec.Email("instructions_email", "Instructions Email").Help(help))
+
+	refund, _ := after.Module("create-refund")
+	const bundle = `{"connection":"conn_1","charge":"ch_1","instructions_email":"%s"}`
+	made := requests(t, refund, fmt.Sprintf(bundle, "ann@example.com"))
+	if got := made[0].Form.Get("instructions_email"); got != "ann@example.com" {
+		t.Errorf("sent %q", got)
+	}
+	if _, err := refund.Decode(fmt.Appendf(nil, bundle, "ann"), maxLimit); err == nil || !strings.Contains(err.Error(), "instructions_email: must be") {
+		t.Errorf("faults = %v, want one of instructions_email", err)
+	}
+	refund, _ = before.Module("create-refund")
+	if _, err := refund.Decode(fmt.Appendf(nil, bundle, "ann@example.com"), maxLimit); err == nil {
+		t.Error("the field is taken before it is declared")
+	}
+
+	// Each form is taken apart into what is drawn from one module or object.
+	forms := map[string]struct {
+		parts func(*testing.T, *spec.Catalogue) map[string]string
+		want  string // the one part that changes
+	}{
+		"manifest": {manifestParts, "create-refund"},
+		"document": {documentParts, "schemas/CreateRefund"},
+		"export":   {exportParts, "modules/create-refund/create-refund.mappable-params.iml.json"},
+		"pages":    {pageParts, "create-refund"},
+	}
+	for name, form := range forms {
+		old, changed := form.parts(t, before), form.parts(t, after)
+		if len(old) != len(changed) {
+			t.Errorf("%s: %d parts, before there were %d", name, len(changed), len(old))
+		}
+		for part, text := range changed {
+			switch {
+			case part != form.want && text != old[part]:
+				t.Errorf("%s: %s has changed too", name, part)
+			case part == form.want && (!strings.Contains(text, help) || strings.Contains(old[part], help)):
+				t.Errorf("%s: %s does not follow the declaration", name, part)
+			}
+		}
+		if changed[form.want] == "" {
+			t.Errorf("%s: there is no %s", name, form.want)
+		}
+	}
+}
+
+func manifestParts(t *testing.T, c *spec.Catalogue) map[string]string {
+	t.Helper()
+	list, err := openapi.Manifests(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts := map[string]string{}
+	for _, m := range list {
+		raw, err := json.Marshal(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts[m.Key] = string(raw)
+	}
+	return parts
+}
+
+func documentParts(t *testing.T, c *spec.Catalogue) map[string]string {
+	t.Helper()
+	raw, err := openapi.Document(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Paths      map[string]json.RawMessage
+		Components struct{ Schemas map[string]json.RawMessage }
+	}
+	if err := json.Unmarshal(raw, &document); err != nil {
+		t.Fatal(err)
+	}
+	parts := map[string]string{}
+	for name, path := range document.Paths {
+		parts["paths"+name] = string(path)
+	}
+	for name, schema := range document.Components.Schemas {
+		parts["schemas/"+name] = string(schema)
+	}
+	return parts
+}
+
+func exportParts(t *testing.T, c *spec.Catalogue) map[string]string {
 	t.Helper()
 	app, err := makeapp.New(makeapp.Config{Name: makeapp.DefaultName, BaseURL: "https://connector.example.com", Catalogue: c})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var text strings.Builder
+	parts := map[string]string{}
 	for _, f := range app.Project() {
-		if strings.Contains(f.Path, "ncrement") || strings.HasSuffix(f.Path, "makecomapp.json") {
-			text.Write(f.Data)
-		}
+		parts[f.Path] = string(f.Data)
 	}
-	return text.String()
+	return parts
 }
 
-// page is one of the pages for people.
-func page(t *testing.T, c *spec.Catalogue, path string) string {
+// pageParts are the pages without the list of modules at the side, which can be searched for every field.
+func pageParts(t *testing.T, c *spec.Catalogue) map[string]string {
 	t.Helper()
 	docs, err := openapi.Docs(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := httptest.NewRecorder()
-	docs.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, http.NoBody))
-	return w.Body.String()
+	parts := map[string]string{}
+	for _, m := range c.Modules() {
+		w := httptest.NewRecorder()
+		docs.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/docs/modules/"+m.Key, http.NoBody))
+		_, parts[m.Key], _ = strings.Cut(w.Body.String(), "<main")
+	}
+	return parts
+}
+
+// exported is what the Make app of a catalogue has of module 42.
+func exported(t *testing.T, c *spec.Catalogue) string {
+	t.Helper()
+	var text strings.Builder
+	for path, data := range exportParts(t, c) {
+		if strings.Contains(path, "ncrement") || path == "makecomapp.json" {
+			text.WriteString(data)
+		}
+	}
+	return text.String()
 }
 
 // TestPlantedFaults: a faulty declaration cannot start, and its error says where the fault is.
