@@ -131,7 +131,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	quiet.Log = log.Level(max(cfg.LogLevel, zerolog.WarnLevel)) // of what pages ask; the console logs what people do
 	quiet.RateLimit = 0                                         // one page asks for many things
 	pages := console.New(console.Config{
-		API: activity.Calls(httpapi.New(quiet), tokens), Tokens: tokens, Jobs: hooks, Catalogue: catalogue, Activity: activity,
+		API: activity.Calls(httpapi.New(quiet), tokens), Tokens: tokens, Secrets: ring, Jobs: hooks, Catalogue: catalogue, Activity: activity,
 		PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
 	})
 	handler := beside(pages, activity.Calls(httpapi.New(api), tokens))

@@ -63,7 +63,7 @@ func (v *visit) ask(method, path string, body []byte) (*answer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("asking the API: %w", err)
 	}
-	r.Header.Set("Authorization", "Bearer "+v.session.token)
+	r.Header.Set("Authorization", "Bearer "+v.session.Token)
 	r.Header.Set("Content-Type", "application/json")
 	r.RemoteAddr = v.r.RemoteAddr
 	a := &answer{header: http.Header{}}

@@ -68,9 +68,7 @@ func (c *console) addConnection(v *visit) error {
 	} else if err != nil {
 		return err
 	}
-	v.session.say(flash{Good: true, Text: made.Name + " is connected.", Detail: "Its key works in " + mode(made.Livemode) + " mode, is stored sealed, and is never shown again."})
-	v.redirect("/console/connections")
-	return nil
+	return v.tell(flash{Good: true, Text: made.Name + " is connected.", Detail: "Its key works in " + mode(made.Livemode) + " mode, is stored sealed, and is never shown again."}, "/console/connections")
 }
 
 type connectionPage struct {
@@ -118,9 +116,7 @@ func (c *console) changeConnection(v *visit) error {
 	if _, ok := change["key"]; ok {
 		c.keys.note(id, c.Now(), nil)
 	}
-	v.session.say(flash{Good: true, Text: done})
-	v.redirect("/console/connections/" + url.PathEscape(id))
-	return nil
+	return v.tell(flash{Good: true, Text: done}, "/console/connections/"+url.PathEscape(id))
 }
 
 func (v *visit) connectionProblem(failed *problem) error {
@@ -136,18 +132,17 @@ func (v *visit) connectionProblem(failed *problem) error {
 func (c *console) checkConnection(v *visit) error {
 	err := v.check(v.r.PathValue("id"))
 	failed := refused(err)
+	said := flash{Good: true, Text: "Stripe takes the key."}
 	switch {
 	case err != nil && (failed == nil || failed.Status == http.StatusNotFound):
 		return err
 	case failed == nil:
-		v.session.say(flash{Good: true, Text: "Stripe takes the key."})
 	case len(failed.Fields) > 0:
-		v.session.say(flash{Text: "Stripe refuses the key.", Detail: "It is wrong, expired or revoked. Replace it below."})
+		said = flash{Text: "Stripe refuses the key.", Detail: "It is wrong, expired or revoked. Replace it below."}
 	default:
-		v.session.say(flash{Text: failed.Title + ".", Detail: failed.Detail})
+		said = flash{Text: failed.Title + ".", Detail: failed.Detail}
 	}
-	v.redirect(v.back("/console/connections/" + url.PathEscape(v.r.PathValue("id"))))
-	return nil
+	return v.tell(said, v.back("/console/connections/"+url.PathEscape(v.r.PathValue("id"))))
 }
 
 // mendConnection makes the endpoints of a connection at Stripe what its webhooks need, now rather than in a few minutes.
@@ -164,9 +159,7 @@ func (c *console) mendConnection(v *visit) error {
 	} else if len(done.Actions) == 0 {
 		said.Text, said.Detail = "Nothing had to be mended.", "Stripe has what the webhooks of this connection need."
 	}
-	v.session.say(said)
-	v.redirect(v.back(root))
-	return nil
+	return v.tell(said, v.back(root))
 }
 
 func (c *console) deleteConnection(v *visit) error {
@@ -176,7 +169,5 @@ func (c *console) deleteConnection(v *visit) error {
 	} else if err != nil {
 		return err
 	}
-	v.session.say(flash{Good: true, Text: "The connection is deleted."})
-	v.redirect("/console/connections")
-	return nil
+	return v.tell(flash{Good: true, Text: "The connection is deleted."}, "/console/connections")
 }

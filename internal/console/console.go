@@ -36,6 +36,7 @@ import (
 type Config struct {
 	API       http.Handler // of the whole service; its log should be quiet, since one page asks it many things
 	Tokens    Authenticator
+	Secrets   Sealer // of the cookies; replicas share its keys
 	Jobs      Jobs
 	Catalogue *spec.Catalogue
 	Activity  *Activity
@@ -49,6 +50,12 @@ type Config struct {
 type Authenticator interface {
 	Authenticate(ctx context.Context, token string) (connection.Caller, error)
 	AuthenticateFrom(ctx context.Context, address, token string) (connection.Caller, error)
+}
+
+// A Sealer encrypts what only the console is to read. Owner and purpose are bound to the seal: it opens for nothing else.
+type Sealer interface {
+	Seal(owner, purpose string, plain []byte) ([]byte, error)
+	Open(owner, purpose string, sealed []byte) ([]byte, error)
 }
 
 // Jobs tells which background jobs a webhook has, newest first.
@@ -65,7 +72,7 @@ type console struct {
 
 // New makes the handler of every path below /console.
 func New(cfg Config) http.Handler {
-	c := &console{Config: cfg, sessions: newSessions(cfg.Now), keys: newKeyChecks(), pages: parsePages()}
+	c := &console{Config: cfg, sessions: newSessions(cfg.Secrets, cfg.Now), keys: newKeyChecks(), pages: parsePages()}
 	mux := http.NewServeMux()
 	mux.Handle("GET /console/assets/{file}", http.HandlerFunc(c.asset))
 	mux.Handle("GET /console", http.RedirectHandler(root, http.StatusSeeOther))
@@ -232,6 +239,15 @@ func (v *visit) redirect(to string) {
 		return
 	}
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+}
+
+// tell is redirect with a message for the page that follows.
+func (v *visit) tell(f flash, to string) error {
+	if err := v.say(f); err != nil {
+		return err
+	}
+	v.redirect(to)
+	return nil
 }
 
 // back is where the person came from, if that is a page of ours, else the given page.

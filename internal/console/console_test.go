@@ -36,7 +36,7 @@ type service struct {
 	stripe     *stripetest.Server
 	db         *sqlite.Store
 	tokens     *connection.Tokens
-	activity   *Activity
+	replica    Config // of another console beside the same API
 	conn       string // a connection of the workspace "default"
 	subscriber *subscriber
 }
@@ -101,7 +101,6 @@ func newService(tb testing.TB, schedule ...time.Duration) *service {
 	_, err = s.tokens.Bootstrap(tb.Context(), adminToken)
 	must(err)
 	activity := NewActivity(time.Now)
-	s.activity = activity
 	deliverer := webhooks.NewDeliverer(5*time.Second, true, time.Now)
 	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
 		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: schedule, Grace: time.Second,
@@ -121,9 +120,8 @@ func newService(tb testing.TB, schedule ...time.Duration) *service {
 	}), s.tokens)
 	mux := http.NewServeMux()
 	mux.Handle("/", api)
-	pages := New(Config{
-		API: api, Tokens: s.tokens, Jobs: hooks, Catalogue: catalogue, Activity: activity, Now: time.Now, Log: log,
-	})
+	s.replica = Config{API: api, Tokens: s.tokens, Secrets: ring, Jobs: hooks, Catalogue: catalogue, Activity: activity, Now: time.Now, Log: log}
+	pages := New(s.replica)
 	mux.Handle("/console", pages)
 	mux.Handle("/console/", pages)
 	server.Config.Handler = mux
@@ -425,20 +423,57 @@ func TestRevokedTokenEndsTheSession(t *testing.T) {
 
 func TestSessionEnds(t *testing.T) {
 	t.Parallel()
+	ring, err := connection.NewRing(connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := time.Unix(1_700_000_000, 0)
-	all := newSessions(func() time.Time { return now })
-	id := all.begin("token")
-	if all.find(id) == nil {
-		t.Fatal("the session is not there")
+	all := newSessions(ring, func() time.Time { return now })
+	begin := func() string {
+		cookie, err := all.begin("sc_token")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cookie
+	}
+	one, other := begin(), begin()
+	if got := all.find(one); got == nil || got.Token != "sc_token" || strings.Contains(one, "sc_token") {
+		t.Fatalf("the session is %+v", got)
+	}
+	for _, bad := range []string{"", "x", one[:len(one)-2], one[:20] + "AAAA" + one[24:]} {
+		if all.find(bad) != nil {
+			t.Errorf("%q is a session", bad)
+		}
+	}
+	all.end(one)
+	if all.find(one) != nil || all.find(other) == nil {
+		t.Error("signing out ended another session than its own")
 	}
 	now = now.Add(sessionTime + time.Second)
-	if all.find(id) != nil {
+	if all.find(other) != nil {
 		t.Error("the session outlived its time")
 	}
-	all.begin("another")
-	if len(all.all) != 1 {
-		t.Errorf("%d sessions are kept, want 1", len(all.all))
+	all.end(begin())
+	if len(all.ended) != 1 {
+		t.Errorf("%d ended sessions are remembered, want 1", len(all.ended))
 	}
+}
+
+// Whoever signs in at one replica is signed in at all of them, and a message finds its page at whichever one answers.
+func TestReplicasShareSessions(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	first := s.signedIn(adminToken)
+	second := httptest.NewServer(New(s.replica))
+	defer second.Close()
+	there := *first
+	at := *s
+	at.url = second.URL
+	there.service = &at
+	there.get("/console/connections").want(http.StatusOK).has("Alpha")
+	first.post("/console/connections/"+s.conn+"/check", nil).want(http.StatusSeeOther)
+	there.get("/console/connections").want(http.StatusOK).has("Stripe takes the key.")
+	there.get("/console/connections").want(http.StatusOK).lacks("Stripe takes the key.")
 }
 
 // Every change is refused without the session's token, and from another site.
@@ -696,7 +731,7 @@ func TestFailingWebhook(t *testing.T) {
 	b.get("/console/overview").has("Orders is failing", fmt.Sprintf("%d attempts failed", failingAfter), at+"/retry-waiting")
 	s.subscriber.answer(http.StatusOK, "")
 	b.follow(at+"/retry-waiting", url.Values{"back": {root}}).has("5 deliveries are tried again now.")
-	b.await("/console/overview", "5 in 24 h").lacks("is failing")
+	b.await("/console/overview", "5 in 24&nbsp;h").lacks("is failing")
 	b.await("/console/deliveries?state=pending", "No delivery is here")
 	b.follow(at+"/retry-waiting", nil).has("Nothing waits")
 }

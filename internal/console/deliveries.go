@@ -94,7 +94,5 @@ func (c *console) retryDelivery(v *visit) error {
 	} else if err != nil {
 		return err
 	}
-	v.session.say(said)
-	v.redirect(v.back("/console/deliveries/" + url.PathEscape(id)))
-	return nil
+	return v.tell(said, v.back("/console/deliveries/"+url.PathEscape(id)))
 }

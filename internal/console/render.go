@@ -67,7 +67,7 @@ func (v *visit) view(page, title string, data any) view {
 		out.Theme = cookie.Value
 	}
 	if v.session != nil {
-		out.CSRF, out.Role, out.Space = v.session.csrf, string(v.caller.Role), v.caller.Workspace
+		out.CSRF, out.Role, out.Space = v.session.CSRF, string(v.caller.Role), v.caller.Workspace
 		out.May = v.caller.Role.Allows("manage")
 	}
 	return out
@@ -81,7 +81,7 @@ func (v *visit) show(status int, page, title string, data any) {
 		block = "content"
 	}
 	if v.session != nil {
-		out.Flash = v.session.said()
+		out.Flash = v.said()
 	}
 	v.write(status, page, block, out)
 }

@@ -3,8 +3,11 @@ package console
 import (
 	"crypto/rand"
 	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,24 +20,24 @@ import (
 
 const (
 	cookieSession = "connector_session"
+	cookieFlash   = "connector_said"
 	cookieTheme   = "connector_theme"
 
 	sessionTime = 12 * time.Hour // after signing in
-	maxSessions = 10_000
+	flashTime   = time.Minute
+	flashDetail = 400 // characters; browsers drop cookies of more than 4 KiB
 )
 
-// A session is a person at a browser. The token stays in memory and is authenticated anew with every request, so that
-// revoking it ends the session.
+// A session is a person at a browser. It is kept sealed in the browser's cookie, so that every replica knows it and a restart
+// ends none. The token is authenticated anew with every request, so that revoking it ends the session.
 type session struct {
-	token string
-	csrf  string
-	ends  time.Time
-
-	mu    sync.Mutex
-	flash *flash
+	ID    string    `json:"id"`
+	Token string    `json:"token"`
+	CSRF  string    `json:"csrf"`
+	Ends  time.Time `json:"ends"`
 }
 
-// A flash is what the page after a change says once.
+// A flash is what the page after a change says once. It waits, sealed too, in a cookie of its own.
 type flash struct {
 	Good   bool
 	Text   string
@@ -48,63 +51,103 @@ func (s *session) meant(r *http.Request) bool {
 	if given == "" {
 		given = r.PostFormValue("csrf")
 	}
-	return subtle.ConstantTimeCompare([]byte(given), []byte(s.csrf)) == 1
+	return subtle.ConstantTimeCompare([]byte(given), []byte(s.CSRF)) == 1
 }
 
-func (s *session) say(f flash) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.flash = &f
-}
+// What is sealed, beside the store's purposes.
+const (
+	purposeSession = "console session"
+	purposeFlash   = "console flash"
+)
 
-func (s *session) said() *flash {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.flash
-	s.flash = nil
-	return f
-}
-
-// sessions are all that are signed in at this process.
-type sessions struct {
-	now func() time.Time
-	mu  sync.Mutex
-	all map[string]*session
-}
-
-func newSessions(now func() time.Time) *sessions {
-	return &sessions{now: now, all: map[string]*session{}}
-}
-
-// begin makes a session and returns its id.
-func (s *sessions) begin(token string) string {
-	id := rand.Text()
-	now := s.now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for old, other := range s.all {
-		if now.After(other.ends) || len(s.all) >= maxSessions {
-			delete(s.all, old)
-		}
+// say leaves a message for the next page.
+func (v *visit) say(f flash) error {
+	f.Detail = short(f.Detail, flashDetail)
+	text, err := v.sessions.seal(v.session.ID, purposeFlash, f)
+	if err == nil {
+		v.setCookie(cookieFlash, text, flashTime)
 	}
-	s.all[id] = &session{token: token, csrf: rand.Text(), ends: now.Add(sessionTime)}
-	return id
+	return err
 }
 
-func (s *sessions) find(id string) *session {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	found := s.all[id]
-	if found == nil || s.now().After(found.ends) {
+// said takes the message that waits for this session.
+func (v *visit) said() *flash {
+	cookie, err := v.r.Cookie(cookieFlash)
+	if err != nil {
 		return nil
 	}
-	return found
+	v.setCookie(cookieFlash, "", -time.Second)
+	var f flash
+	if !v.sessions.open(v.session.ID, purposeFlash, cookie.Value, &f) {
+		return nil // of a session before this one
+	}
+	return &f
 }
 
-func (s *sessions) end(id string) {
+// sessions seal and open what is in cookies.
+type sessions struct {
+	secrets Sealer
+	now     func() time.Time
+	mu      sync.Mutex
+	ended   map[string]time.Time // by id, those that were signed out here before their time
+}
+
+func newSessions(secrets Sealer, now func() time.Time) *sessions {
+	return &sessions{secrets: secrets, now: now, ended: map[string]time.Time{}}
+}
+
+func (s *sessions) seal(owner, purpose string, value any) (string, error) {
+	plain, err := json.Marshal(value)
+	if err != nil {
+		return "", fmt.Errorf("writing a %s: %w", purpose, err)
+	}
+	sealed, err := s.secrets.Seal(owner, purpose, plain)
+	if err != nil {
+		return "", fmt.Errorf("sealing a %s: %w", purpose, err)
+	}
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// open reads what seal made for the same owner and purpose, and reports whether it is that.
+func (s *sessions) open(owner, purpose, text string, into any) bool {
+	sealed, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil {
+		return false
+	}
+	plain, err := s.secrets.Open(owner, purpose, sealed)
+	return err == nil && json.Unmarshal(plain, into) == nil
+}
+
+// begin makes a session and returns its cookie.
+func (s *sessions) begin(token string) (string, error) {
+	return s.seal("", purposeSession, session{ID: rand.Text(), Token: token, CSRF: rand.Text(), Ends: s.now().Add(sessionTime)})
+}
+
+// find is the session of a cookie; nil: it is none, or over.
+func (s *sessions) find(cookie string) *session {
+	var found session
+	if !s.open("", purposeSession, cookie, &found) || s.now().After(found.Ends) {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.all, id)
+	if _, over := s.ended[found.ID]; over {
+		return nil
+	}
+	return &found
+}
+
+// end makes the cookie worthless at this process; elsewhere it is, once its token is revoked.
+func (s *sessions) end(cookie string) {
+	over := s.find(cookie)
+	if over == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	maps.DeleteFunc(s.ended, func(_ string, ends time.Time) bool { return now.After(ends) })
+	s.ended[over.ID] = over.Ends
 }
 
 var errSignedOut = errors.New("signed out")
@@ -118,9 +161,8 @@ func (v *visit) authenticate() error {
 	if s == nil {
 		return errSignedOut
 	}
-	caller, err := v.Tokens.Authenticate(v.r.Context(), s.token)
+	caller, err := v.Tokens.Authenticate(v.r.Context(), s.Token)
 	if errors.Is(err, store.ErrNotFound) {
-		v.sessions.end(cookie.Value)
 		return errSignedOut
 	}
 	if err != nil {
@@ -160,7 +202,11 @@ func (c *console) doSignIn(v *visit) error {
 	if old, err := v.r.Cookie(cookieSession); err == nil {
 		c.sessions.end(old.Value)
 	}
-	v.setCookie(cookieSession, c.sessions.begin(token), sessionTime)
+	cookie, err := c.sessions.begin(token)
+	if err != nil {
+		return err
+	}
+	v.setCookie(cookieSession, cookie, sessionTime)
 	v.redirect(v.back(root))
 	return nil
 }

@@ -136,9 +136,7 @@ func (c *console) attachWebhook(v *visit) error {
 	if made.SigningSecret == "" {
 		said = flash{Good: true, Text: "This webhook was attached already.", Detail: "It has the same connection, URL and events."}
 	}
-	v.session.say(said)
-	v.redirect("/console/webhooks/" + made.ID)
-	return nil
+	return v.tell(said, "/console/webhooks/"+made.ID)
 }
 
 // commonGroup is the group of all these events; "all" if they are of several.
@@ -297,9 +295,7 @@ func (c *console) actOnWebhook(v *visit) error {
 	} else if err != nil {
 		return err
 	}
-	v.session.say(said)
-	v.redirect(to)
-	return nil
+	return v.tell(said, to)
 }
 
 // retryWaiting makes the deliveries due now that have failed and wait for their next attempt, as many as a page of the list has.
@@ -379,9 +375,7 @@ func (v *visit) replay(path string) error {
 	} else if err != nil {
 		return err
 	}
-	v.session.say(flash{Good: true, Text: "The replay has begun."})
-	v.redirect("/console/webhooks/" + url.PathEscape(v.r.PathValue("id")) + "#replay")
-	return nil
+	return v.tell(flash{Good: true, Text: "The replay has begun."}, "/console/webhooks/"+url.PathEscape(v.r.PathValue("id"))+"#replay")
 }
 
 // changeWebhook gives a webhook another name or URL.
@@ -393,9 +387,7 @@ func (v *visit) changeWebhook(path string) error {
 	} else if err != nil {
 		return err
 	}
-	v.session.say(flash{Good: true, Text: "The webhook is changed."})
-	v.redirect("/console/webhooks/" + url.PathEscape(v.r.PathValue("id")))
-	return nil
+	return v.tell(flash{Good: true, Text: "The webhook is changed."}, "/console/webhooks/"+url.PathEscape(v.r.PathValue("id")))
 }
 
 // webhookProblem shows the webhook's page with what was filled in and what is wrong with it.

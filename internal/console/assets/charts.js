@@ -31,7 +31,7 @@
 		// Of a scale of decades, only these have a line and a label.
 		const decades = (u, splits) => bars ? splits : splits.map((n) => Number.isInteger(Math.log10(n)) ? n : null);
 		const plot = new uPlot({
-			width: box.clientWidth, height: box.clientHeight, legend: {show: false}, padding: [8, 8, 0, 0],
+			width: box.clientWidth, height: box.clientHeight, legend: {show: false}, padding: [8, 18, 0, 0],
 			tzDate: (t) => uPlot.tzDate(new Date(t * 1000), "Etc/UTC"),
 			cursor: {y: false, points: {show: !bars, size: 7}, drag: {x: false, y: false}, sync: {key: "console"}},
 			scales: {
@@ -44,7 +44,7 @@
 				{...axis, grid: {...axis.grid, filter: decades}, filter: decades, size: 58, gap: 6, space: bars ? 32 : 24, values: (u, splits) => splits.map((n) => n === null ? "" : spell[data.unit](n))},
 			],
 			series: [{}, ...order.map((s) => ({
-				label: s.name, stroke: () => colour(s.colour), points: {show: bars ? false : undefined, size: 4}, spanGaps: false,
+				label: s.name, stroke: () => colour(s.colour), points: {show: !bars, size: 3}, spanGaps: false,
 				...bars ? {fill: () => colour(s.colour), width: 0, paths: uPlot.paths.bars({size: [.78, 40], align: 1})} : {width: 2},
 			}))],
 			hooks: {setCursor: [(u) => read(u)]},
