@@ -9,7 +9,8 @@
 //   - What belongs to a workspace is asked for with the workspace's id; anything foreign is ErrNotFound, exactly as if it
 //     did not exist. The few methods without one serve callers that know none: Stripe, the dispatcher, the operator.
 //   - Secrets arrive sealed or hashed. The store never sees one in the clear.
-//   - A method that returns nil has made its change durable. A cancelled context may leave the outcome open, never halved.
+//   - A method that returns nil has made its change durable; only what Finish noted may be lost when the machine itself fails
+//     right after, and then the delivery is attempted again. A cancelled context may leave the outcome open, never halved.
 //   - Times are stored to the microsecond, in UTC. What the event line schedules is measured on the store's own clock, so
 //     callers hand in durations, not moments.
 //   - Returned values belong to the caller, except what is shared behind them, which nobody may change: bodies, sealed bytes,

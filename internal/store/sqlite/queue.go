@@ -95,7 +95,7 @@ func (t *tx) take(l *lane, delivery string, lease store.Lease) int64 {
 // Claim takes due deliveries, beginning with the lane after the last one that was served.
 func (s *Store) Claim(ctx context.Context, lease store.Lease, limit int) (store.Claimed, error) {
 	var claimed store.Claimed
-	err := s.hand(ctx, &operation{doing: "claiming deliveries", run: func(ctx context.Context, t *tx) (err error) {
+	err := s.hand(ctx, &operation{doing: "claiming deliveries", needs: nothing, run: func(ctx context.Context, t *tx) (err error) {
 		claimed, err = t.claim(ctx, lease, limit)
 		return err
 	}})
@@ -197,19 +197,20 @@ func (s *Store) fill(ctx context.Context, work []store.Work) error {
 	return nil
 }
 
-// Finish notes how claimed deliveries went.
+// Finish notes how claimed deliveries went. An outcome that a power failure takes back means one more attempt, which the
+// subscriber knows by its webhook-id; events are not made to wait for the disk twice because of that.
 func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
-	return s.write(ctx, "noting outcomes", 0, func(ctx context.Context, t *tx) error {
+	return s.hand(ctx, &operation{doing: "noting outcomes", needs: written, run: func(ctx context.Context, t *tx) error {
 		for i := range outcomes {
 			if err := t.finish(ctx, &outcomes[i]); err != nil {
 				return fmt.Errorf("delivery %s: %w", outcomes[i].Delivery, err)
 			}
 		}
 		return nil
-	})
+	}})
 }
 
 func (t *tx) finish(ctx context.Context, o *store.Outcome) error {

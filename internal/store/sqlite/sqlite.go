@@ -21,6 +21,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -250,6 +251,9 @@ const maxPrepared = 500
 
 // statement returns nil where a statement is better run unprepared.
 func (p *prepared) statement(ctx context.Context, query string) *sql.Stmt {
+	if strings.HasPrefix(query, "PRAGMA ") {
+		return nil // it takes effect when it is parsed
+	}
 	p.mu.RLock()
 	stmt, full := p.statements[query], len(p.statements) >= maxPrepared
 	p.mu.RUnlock()

@@ -140,20 +140,27 @@ func TestSecondProcess(t *testing.T) {
 	open(t, path)
 }
 
-// TestDurability: what is acknowledged is on the disk (https://www.sqlite.org/pragma.html#pragma_synchronous).
+// TestDurability: what is acknowledged is on the disk (https://www.sqlite.org/pragma.html#pragma_synchronous), also right
+// after an outcome, which alone need not be.
 func TestDurability(t *testing.T) {
 	t.Parallel()
 	s := open(t, file(t))
-	var journal string
-	var synchronous int
-	err := s.write(t.Context(), "looking", 0, func(ctx context.Context, tx *tx) error {
-		return errors.Join(
-			tx.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal),
-			tx.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous),
-		)
-	})
-	if err != nil || journal != "wal" || synchronous != 2 {
-		t.Errorf("got journal_mode %s and synchronous %d, %v, want wal and 2", journal, synchronous, err)
+	const full, normal = 2, 1
+	for i, turn := range []struct {
+		needs need
+		want  int
+	}{{synced, full}, {written, normal}, {written, normal}, {synced, full}, {synced, full}} {
+		var journal string
+		var synchronous int
+		err := s.hand(t.Context(), &operation{doing: "looking", needs: turn.needs, run: func(ctx context.Context, tx *tx) error {
+			return errors.Join(
+				tx.QueryRowContext(ctx, "PRAGMA journal_mode").Scan(&journal),
+				tx.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&synchronous),
+			)
+		}})
+		if err != nil || journal != "wal" || synchronous != turn.want {
+			t.Errorf("turn %d: got journal_mode %s and synchronous %d, %v, want wal and %d", i, journal, synchronous, err, turn.want)
+		}
 	}
 	if _, err := s.readDB.ExecContext(t.Context(), "DELETE FROM events"); err == nil {
 		t.Error("the readers can write")

@@ -20,13 +20,22 @@ const (
 type operation struct {
 	ctx      context.Context //nolint:containedctx // the writer must see whether the caller has gone
 	doing    string
-	stores   bool // false: it changes the lanes alone, and need not wait for the disk
-	size     int  // bytes that it brings
+	needs    need
+	size     int // bytes that it brings
 	run      func(ctx context.Context, t *tx) error
 	done     chan struct{}
 	err      error
 	panicked any
 }
+
+// A need says what has to have happened to an operation before its caller goes on.
+type need uint8
+
+const (
+	synced  need = iota // it is on the disk, and outlives a power failure
+	written             // it outlives the process; a power failure of these seconds may take it back
+	nothing             // it changes the lanes alone
+)
 
 // tx is what an operation works on. It must reach the lanes through change and its like, which can be undone.
 type tx struct {
@@ -44,10 +53,10 @@ func (t *tx) takeBack() {
 	t.undo = nil
 }
 
-// write has the writer run an operation and waits until it is on the disk. Cancelling ctx has an effect only until the
+// write has the writer run an operation and waits until it is synced. Cancelling ctx has an effect only until the
 // writer takes the operation: from then on it is a matter of milliseconds, and the caller learns how it ended.
 func (s *Store) write(ctx context.Context, doing string, size int, run func(ctx context.Context, t *tx) error) error {
-	return s.hand(ctx, &operation{doing: doing, stores: true, size: size, run: run})
+	return s.hand(ctx, &operation{doing: doing, size: size, run: run})
 }
 
 // hand gives the writer an operation and waits until it is done.
@@ -89,6 +98,7 @@ type writer struct {
 	store *Store
 	q     portable.Querier
 	lanes *lanes
+	lazy  bool // what is committed is written, not synced
 }
 
 func (w *writer) run() {
@@ -97,7 +107,7 @@ func (w *writer) run() {
 		select {
 		case first := <-w.store.ops:
 			batch := w.gather(first)
-			stored := slices.DeleteFunc(batch, func(o *operation) bool { return !o.stores && w.serve(o) })
+			stored := slices.DeleteFunc(batch, func(o *operation) bool { return o.needs == nothing && w.serve(o) })
 			if len(stored) > 0 {
 				w.commit(stored)
 			}
@@ -122,7 +132,7 @@ func (w *writer) gather(first *operation) []*operation {
 	return batch
 }
 
-// serve runs an operation that stores nothing, on what is committed, and answers its caller at once.
+// serve runs an operation that needs nothing stored, on what is committed, and answers its caller at once.
 func (w *writer) serve(o *operation) bool {
 	ctx := context.Background()
 	if o.err = o.ctx.Err(); o.err == nil {
@@ -171,6 +181,9 @@ var errRefused = errors.New("an operation was refused")
 
 // transaction runs operations, each by run, and takes all of them back if it fails.
 func (w *writer) transaction(ctx context.Context, batch []*operation, run func(context.Context, *tx, *operation) error) (wake bool, err error) {
+	if err := w.setSync(ctx, batch); err != nil {
+		return false, err
+	}
 	if _, err := w.q.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return false, err
 	}
@@ -193,6 +206,23 @@ func (w *writer) transaction(ctx context.Context, batch []*operation, run func(c
 		}
 	}
 	return t.wake, err
+}
+
+// setSync has the next commit do what the neediest of a batch asks for. A commit that is synced takes those before it along.
+func (w *writer) setSync(ctx context.Context, batch []*operation) error {
+	lazy := !slices.ContainsFunc(batch, func(o *operation) bool { return o.needs == synced })
+	if lazy == w.lazy {
+		return nil
+	}
+	pragma := "PRAGMA synchronous = FULL"
+	if lazy {
+		pragma = "PRAGMA synchronous = NORMAL"
+	}
+	if _, err := w.q.ExecContext(ctx, pragma); err != nil {
+		return err
+	}
+	w.lazy = lazy
+	return nil
 }
 
 // plainly runs one operation. Most do not fail, and marking where each begins costs more than running the batch again
