@@ -131,7 +131,12 @@ soak: build ## load the connector for DURATION (1h): 100 events/s and 20 module 
 	bin/stripe-sandbox soak --for $(DURATION)
 
 .PHONY: bench
-bench: $(BENCHSTAT) ## run the benchmarks (BENCH=.) ten times into .bench/new.txt, compare with .bench/base.txt
+bench: build bin/connector-bench ## measure the connector against what this machine can do at best; BENCH_FLAGS='-only calls', see -help
+	-$(call need,$(INITDB),postgresql)
+	bin/connector-bench $(BENCH_FLAGS)
+
+.PHONY: benchstat
+benchstat: $(BENCHSTAT) ## run Go's benchmarks (BENCH=.) ten times into .bench/new.txt, compare with .bench/base.txt
 	@mkdir -p .bench
 	go test -run='^$$' -bench='$(BENCH)' -benchmem -count=10 ./... >.bench/new.txt || { cat .bench/new.txt; exit 1; }
 	$(BENCHSTAT) $(wildcard .bench/base.txt) .bench/new.txt

@@ -63,13 +63,13 @@ func (b *bench) measureThroughput(kind string, acknowledged, delivered float64) 
 				acked, made = append(acked, ack), append(made, del)
 			}
 			if subscribers == 1 {
-				rows = append(rows, judge("events", "events acknowledged, 1 subscriber, "+kind+"; beside: from memory", "1/s", share, acknowledged, acked...))
+				rows = append(rows, judge("events-"+strings.ToLower(kind), "events acknowledged, 1 subscriber, "+kind+"; beside: from memory", "1/s", share, acknowledged, acked...))
 				continue
 			}
-			rows = append(rows, judge("events", "deliveries, 10 subscribers, "+kind+"; beside: from memory", "1/s", share, delivered, made...))
+			rows = append(rows, judge("events-"+strings.ToLower(kind), "deliveries, 10 subscribers, "+kind+"; beside: from memory", "1/s", share, delivered, made...))
 			if kind == sqliteKind {
 				// Outpost, tuned, sustained 1,220 a second on two such cores.
-				rows = append(rows, judge("events", "the same against five times the fastest open peer", "1/s", floor, 5*1220, made...))
+				rows = append(rows, judge("events-"+strings.ToLower(kind), "the same against five times the fastest open peer", "1/s", floor, 5*1220, made...))
 			}
 		}
 		return rows, nil
@@ -118,11 +118,11 @@ func (b *bench) measureLatency(kind string, half, most float64) func(context.Con
 			p50, p99, memory = append(p50, h), append(p99, m), append(memory, held)
 		}
 		rows := []row{
-			judge("latency", "event in until subscriber has it, 200/s × 10, "+kind+", p50; beside: from memory", "ms", limit, half, p50...),
-			judge("latency", "the same, p99", "ms", limit, most, p99...),
+			judge("latency-"+strings.ToLower(kind), "event in until subscriber has it, 200/s × 10, "+kind+", p50; beside: from memory", "ms", limit, half, p50...),
+			judge("latency-"+strings.ToLower(kind), "the same, p99", "ms", limit, most, p99...),
 		}
 		if kind == sqliteKind {
-			rows = append(rows, judge("latency", "memory meanwhile", "MiB", limit, 48, memory...))
+			rows = append(rows, judge("latency-"+strings.ToLower(kind), "memory meanwhile", "MiB", limit, 48, memory...))
 		}
 		return rows, nil
 	}
@@ -196,7 +196,7 @@ func (b *bench) measureLoaded(kind string) func(context.Context) ([]row, error) 
 		}
 		what := fmt.Sprintf("p99 with %s webhooks, %s stored events, %s deliveries waiting for one that hangs, %s; beside: empty",
 			count(b.webhooks), count(b.stored), count(b.backlog), kind)
-		return []row{judge("loaded", what, "ms", times, 2, p99...)}, nil
+		return []row{judge("loaded-"+strings.ToLower(kind), what, "ms", times, 2, p99...)}, nil
 	}
 }
 

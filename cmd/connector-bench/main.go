@@ -132,9 +132,9 @@ func (b *bench) measurements() []measurement {
 		{"events-sqlite", b.measureThroughput(sqliteKind, 0.50, 0.60)},
 		{"latency-sqlite", b.measureLatency(sqliteKind, 1.5, 5)},
 		{"loaded-sqlite", b.measureLoaded(sqliteKind)},
-		{"events-postgres", b.measureThroughput(postgresKind, 0.35, 0.45)},
-		{"latency-postgres", b.measureLatency(postgresKind, 2, 8)},
-		{"loaded-postgres", b.measureLoaded(postgresKind)},
+		{"events-postgresql", b.measureThroughput(postgresKind, 0.35, 0.45)},
+		{"latency-postgresql", b.measureLatency(postgresKind, 2, 8)},
+		{"loaded-postgresql", b.measureLoaded(postgresKind)},
 		{"peers", b.measurePeers},
 		{"disk", b.measureDisk},
 		{"footprint", b.measureFootprint},
@@ -173,7 +173,7 @@ func (b *bench) measure(ctx context.Context, wanted *regexp.Regexp, pageTime tim
 		if !wanted.MatchString(m.name) {
 			continue
 		}
-		if strings.HasSuffix(m.name, "-postgres") {
+		if strings.HasSuffix(m.name, "-postgresql") {
 			//nolint:contextcheck // the server lives until it is closed
 			if ok, err := b.needPostgres(); err != nil || !ok {
 				if err != nil {
@@ -222,6 +222,6 @@ func (b *bench) progress(format string, args ...any) {
 }
 
 // warmUp is the load before a run that does not count.
-func (b *bench) warmUp() time.Duration { return max(b.length/5, time.Second) }
+func (b *bench) warmUp() time.Duration { return b.length / 5 }
 
 func (b *bench) sealingKey() string { return base64.StdEncoding.EncodeToString(b.key[:]) }
