@@ -49,11 +49,14 @@ type Store struct {
 	lock    *os.File
 	writeDB *sql.DB
 	readDB  *sql.DB
+	logDB   *sql.DB // for checkpoints
 	reads   *prepared
 
 	ops     chan *operation
 	closing chan struct{} // closed when Close is called
 	stopped chan struct{} // closed when the writer has ended
+	grown   chan struct{} // the log has got longer
+	folded  chan struct{} // closed when no more checkpoints are made
 	close   func() error
 	wake    chan struct{}
 	backlog backlog
@@ -82,7 +85,8 @@ func Open(ctx context.Context, path string, now func() time.Time) (*Store, error
 	}
 	s := &Store{
 		path: path, now: now, lock: lock,
-		ops: make(chan *operation), closing: make(chan struct{}), stopped: make(chan struct{}), wake: make(chan struct{}, 1),
+		ops: make(chan *operation), closing: make(chan struct{}), stopped: make(chan struct{}),
+		grown: make(chan struct{}, 1), folded: make(chan struct{}), wake: make(chan struct{}, 1),
 	}
 	s.close = sync.OnceValue(s.shut)
 	if err := s.start(ctx); err != nil {
@@ -102,7 +106,8 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	file := (&url.URL{Scheme: "file", Path: s.path}).String() + "?_pragma=busy_timeout(10000)"
 	s.writeDB, err = sql.Open("sqlite", file+"&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-16384)"+
-		"&_pragma=journal_size_limit(67108864)&_pragma=temp_store(memory)") // savepoints would write their journals to files
+		"&_pragma=journal_size_limit(67108864)&_pragma=wal_autocheckpoint(16384)"+ // pages, the same 64 MiB: see checkpoint
+		"&_pragma=temp_store(memory)") // savepoints would write their journals to files
 	if err != nil {
 		return err
 	}
@@ -110,6 +115,10 @@ func (s *Store) start(ctx context.Context) error {
 	if err := migrate(ctx, s.writeDB); err != nil {
 		return fmt.Errorf("migrating: %w", err)
 	}
+	if s.logDB, err = sql.Open("sqlite", file); err != nil {
+		return err
+	}
+	s.logDB.SetMaxOpenConns(1)
 	if s.readDB, err = sql.Open("sqlite", file+"&mode=ro&_pragma=query_only(1)"); err != nil {
 		return err
 	}
@@ -127,8 +136,24 @@ func (s *Store) start(ctx context.Context) error {
 	}
 	w := &writer{store: s, q: &prepared{on: conn}, lanes: lanes}
 	s.backlog.set(lanes.total)
-	go w.run() //nolint:contextcheck // it works until Close, for all callers
+	go w.run()        //nolint:contextcheck // it works until Close, for all callers
+	go s.checkpoint() //nolint:contextcheck // so does this
 	return nil
+}
+
+// checkpoint brings what was committed from the log into the file, beside the writer, which would stall every time that it
+// did so itself. It still does when the log has grown long, since only while nobody writes can the log begin anew.
+func (s *Store) checkpoint() {
+	defer close(s.folded)
+	for {
+		select {
+		case <-s.grown:
+			// A failure leaves the work to the next time, or to the writer, whose callers are told.
+			_, _ = s.logDB.ExecContext(context.Background(), "PRAGMA wal_checkpoint(PASSIVE)")
+		case <-s.stopped:
+			return
+		}
+	}
 }
 
 // Observe has committed told of every transaction of the writer from now on: how many operations shared it, and how long it
@@ -156,13 +181,14 @@ func (s *Store) Close() error { return s.close() }
 func (s *Store) shut() error {
 	close(s.closing)
 	<-s.stopped
+	<-s.folded
 	return s.release()
 }
 
 // release lets go of the databases that are open and of the lock file.
 func (s *Store) release() error {
 	var errs []error
-	for _, db := range []*sql.DB{s.readDB, s.writeDB} { // the writer's last, so that it folds the log into the file
+	for _, db := range []*sql.DB{s.readDB, s.logDB, s.writeDB} { // the writer's last, so that it folds the log into the file
 		if db != nil {
 			errs = append(errs, db.Close())
 		}

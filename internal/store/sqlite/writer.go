@@ -14,6 +14,7 @@ import (
 const (
 	maxBatch      = 512      // operations in one transaction
 	maxBatchBytes = 16 << 20 // of event bodies in one transaction, so that nobody waits for a very long one
+	foldAfter     = 256      // operations until a checkpoint
 )
 
 // An operation is one call that waits for the writer.
@@ -99,6 +100,7 @@ type writer struct {
 	q     portable.Querier
 	lanes *lanes
 	lazy  bool // what is committed is written, not synced
+	since int  // operations since the last checkpoint was asked for
 }
 
 func (w *writer) run() {
@@ -154,6 +156,13 @@ func (w *writer) commit(batch []*operation) {
 	wake, err := w.transaction(ctx, batch, w.plainly)
 	if errors.Is(err, errRefused) {
 		wake, err = w.transaction(ctx, batch, w.carefully)
+	}
+	if w.since += len(batch); w.since >= foldAfter {
+		w.since = 0
+		select {
+		case w.store.grown <- struct{}{}:
+		default: // one is about to be made
+		}
 	}
 	if committed := w.store.committed.Load(); committed != nil {
 		(*committed)(len(batch), w.store.now().Sub(begun))
