@@ -312,21 +312,21 @@ func limits(n spec.Node) string {
 
 // choicesAt is where a field's choices are, narrowed as they can be.
 func choicesAt(c *spec.Catalogue, ref spec.LookupRef) string {
-	at := "/v1/lookups/" + ref.Name + "?connection=…"
+	inputs := []string{"/v1/lookups/" + ref.Name + "?connection=…"}
 	l, ok := c.Lookup(ref.Name)
 	if !ok {
-		return at
+		return inputs[0]
 	}
 	only, value, narrowed := ref.Narrows(l)
 	for _, in := range ref.By {
 		if !narrowed || in != only.Name {
-			at += "&" + in + "=…"
+			inputs = append(inputs, in+"=…")
 		}
 	}
 	if narrowed {
-		at += "&" + only.Name + "=" + value
+		inputs = append(inputs, only.Name+"="+value)
 	}
-	return at
+	return strings.Join(inputs, "&")
 }
 
 // nest writes a name with dots as the objects that it stands for.

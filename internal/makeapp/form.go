@@ -269,6 +269,7 @@ func searchParameter(in spec.Input) parameter {
 			list[i] = option{Label: o.Label, Value: o.Value}
 		}
 		p.Type, p.Options = "select", list
+	default: // a text to type
 	}
 	return p
 }
