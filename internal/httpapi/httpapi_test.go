@@ -844,6 +844,12 @@ func TestLookups(t *testing.T) {
 	s.call(http.MethodGet, "/v1/lookups/payment_methods"+query, nil).want(http.StatusUnprocessableEntity).problem()
 	s.call(http.MethodGet, "/v1/lookups/customers"+query+"&mail=x", nil).want(http.StatusUnprocessableEntity).problem()
 	s.call(http.MethodGet, "/v1/lookups/none"+query, nil).want(http.StatusNotFound).problem()
+	s.stripe.Restrict(stripetest.KeyRestricted, "charge_read")
+	restricted := "?connection=" + s.connect(s.token, stripetest.KeyRestricted)
+	s.call(http.MethodGet, "/v1/lookups/charges"+restricted, nil).want(http.StatusOK)
+	if p := s.call(http.MethodGet, "/v1/lookups/customers"+restricted, nil).want(http.StatusForbidden).problem(); !strings.Contains(p.Detail, "customer_read") {
+		t.Errorf("detail = %q, want the permission that the key lacks", p.Detail)
+	}
 	catalogue, err := modules.Catalogue()
 	if err != nil {
 		t.Fatal(err)
