@@ -62,7 +62,8 @@ var (
 		{"delivered", "c2", func(s *span) int { return s.Delivered }}, {"failed", "c3", func(s *span) int { return s.Failed }},
 	}
 	callCounters = []counter{
-		{"done", "c2", func(s *span) int { return s.Calls[callDone] }}, {"refused", "c4", func(s *span) int { return s.Calls[callRefused] }},
+		{"done", "c2", func(s *span) int { return s.Calls[callDone] }},
+		{"refused", "c4", func(s *span) int { return s.Calls[callRefused] }},
 		{"failed", "c3", func(s *span) int { return s.Calls[callFailed] }},
 	}
 )

@@ -175,7 +175,7 @@ func concerns(w webhookLine, failed int) []concern {
 	case w.State == "failing" || w.State == "active" && failed >= failingAfter:
 		detail := "Its subscriber does not take events" + sentence(w.Reason)
 		if w.State == "active" {
-			detail = fmt.Sprintf("Of late %d attempts failed and none came through. What waits is tried again by itself.", failed)
+			detail = fmt.Sprintf("Of late %d attempts failed and none came through.", failed)
 		}
 		c := concern{Rank: rankFailing, Title: w.Name + " is failing", Detail: detail, Link: at, Label: "Look at it", Post: at + "/retry-waiting", Button: "Try what waits now"}
 		if w.Backlog.N == 0 {

@@ -44,7 +44,7 @@
 				{...axis, grid: {...axis.grid, filter: decades}, filter: decades, size: 58, gap: 6, space: bars ? 32 : 24, values: (u, splits) => splits.map((n) => n === null ? "" : spell[data.unit](n))},
 			],
 			series: [{}, ...order.map((s) => ({
-				label: s.name, stroke: () => colour(s.colour), points: {show: !bars, size: 3}, spanGaps: false,
+				label: s.name, stroke: () => colour(s.colour), points: {show: !bars, size: 5}, spanGaps: false,
 				...bars ? {fill: () => colour(s.colour), width: 0, paths: uPlot.paths.bars({size: [.78, 40], align: 1})} : {width: 2},
 			}))],
 			hooks: {setCursor: [(u) => read(u)]},
