@@ -153,7 +153,8 @@ func (c *catcher) account(
 		if err != nil || len(batch) == 0 {
 			return err
 		}
-		if err := c.ingest(ctx, e, batch); err != nil {
+		isNew, err := c.ingest(ctx, e, batch)
+		if err != nil {
 			return err
 		}
 		newest := batch[len(batch)-1]
@@ -164,16 +165,18 @@ func (c *catcher) account(
 				return err
 			}
 		}
-		if err := c.makeWay(ctx); err != nil {
-			return err
+		if isNew {
+			if err := c.makeWay(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// ingest stores a batch the way received events are stored.
-func (c *catcher) ingest(ctx context.Context, e store.Endpoint, batch []listed) error {
+// ingest stores a batch the way received events are stored, and reports whether any was missing.
+func (c *catcher) ingest(ctx context.Context, e store.Endpoint, batch []listed) (isNew bool, err error) {
 	if err := c.receiver.admit(ctx); err != nil {
-		return err
+		return false, err
 	}
 	var events []store.NewEvent
 	for _, l := range batch {
@@ -185,17 +188,18 @@ func (c *catcher) ingest(ctx context.Context, e store.Endpoint, batch []listed) 
 		events = append(events, missed)
 	}
 	if len(events) == 0 {
-		return nil
+		return false, nil
 	}
 	receipts, err := c.receiver.ingest(ctx, e, events)
 	if err != nil {
-		return err
+		return false, err
 	}
 	c.progress(func(p *CatchUp) {
 		before := p.New / tellEvery
 		for _, r := range receipts {
 			if r.New {
 				p.New++
+				isNew = true
 			}
 		}
 		if p.New/tellEvery > before {
@@ -203,7 +207,7 @@ func (c *catcher) ingest(ctx context.Context, e store.Endpoint, batch []listed) 
 				Time("position", batch[len(batch)-1].Created).Msg("catching up")
 		}
 	})
-	return nil
+	return isNew, nil
 }
 
 // pruned reports whether an event was seen before and may have been forgotten since: it would be taken for a new one.

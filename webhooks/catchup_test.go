@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -187,6 +188,54 @@ func TestCatchUpConnect(t *testing.T) {
 		if got := r.header.Get("Stripe-Account"); got != "acct_connected" {
 			t.Errorf("Stripe-Account = %q", got)
 		}
+	}
+}
+
+// held lets no event of a catch-up in until it is released.
+type held struct {
+	ReceiverStore
+
+	come    chan struct{} // an Ingest has come
+	release chan struct{} // closed: it goes on
+}
+
+func (h *held) Ingest(ctx context.Context, events []store.NewEvent, lease store.Lease) ([]store.Ingested, error) {
+	if events[0].Source == store.SourceCatchUp {
+		select {
+		case h.come <- struct{}{}:
+		case <-h.release:
+		}
+		<-h.release
+	}
+	return h.ReceiverStore.Ingest(ctx, events, lease)
+}
+
+// TestHealingDuringCatchUp: an endpoint that is deleted at Stripe is healed in the next round, however long a catch-up takes.
+func TestHealingDuringCatchUp(t *testing.T) {
+	t.Parallel()
+	hold := &held{come: make(chan struct{}), release: make(chan struct{})}
+	l := newLine(t, lineOptions{wrap: func(s ReceiverStore) ReceiverStore { hold.ReceiverStore = s; return hold }})
+	s := newSubscriber(t)
+	e := l.attach(Attachment{Connection: l.connection(stripetest.Key), Group: "customer", URL: s.URL}).Endpoint
+	account := l.stripe.Account(stripetest.Key)
+	l.stripe.SetDelivery(false)
+	want := l.emit(account, "customer.created", 3)
+	var under sync.WaitGroup
+	l.keeper.round(t.Context(), &under)
+	<-hold.come
+
+	account.Remove(e.StripeID)
+	l.keep()
+	l.agrees(stripetest.Key)
+	if health := l.service.Health(e.ID); health.CatchUp == nil || len(health.Actions) != 1 {
+		t.Errorf("health = %+v, want a catch-up under way and one action", health)
+	}
+	close(hold.release)
+	under.Wait()
+	s.wait(t, len(want))
+	slices.Sort(want)
+	if diff := cmp.Diff(want, s.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
 	}
 }
 

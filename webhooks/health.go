@@ -66,13 +66,21 @@ type healths struct {
 	all map[string]*kept
 }
 
-// kept is the Health of one endpoint with what decides when it is tried again.
+// A task is a part of keeping an endpoint. Each goes its own way, since a catch-up may take hours.
+type task int
+
+const (
+	reconciling task = iota
+	catchingUp
+	tasks // how many there are
+)
+
+// kept is the Health of one endpoint with what decides when its tasks are due.
 type kept struct {
 	Health
 
-	busy      bool // a keeper is at it
-	reconcile patience
-	catchUp   patience
+	busy     [tasks]bool // a keeper is at it
+	patience [tasks]patience
 }
 
 // A patience says when something that failed is tried again.
@@ -126,22 +134,22 @@ func (h *healths) of(endpoint string) Health {
 	return health
 }
 
-// begin reports whether a keeper may take an endpoint up, which it then ends with end.
-func (h *healths) begin(endpoint string) bool {
+// begin reports whether it is time for a task, with this connection, and no keeper is at it. Then end ends it.
+func (h *healths) begin(endpoint string, t task, conn *store.Connection, now time.Time) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := h.at(endpoint)
-	if k.busy {
+	if k.busy[t] || !k.patience[t].due(conn, now) {
 		return false
 	}
-	k.busy = true
+	k.busy[t] = true
 	return true
 }
 
-func (h *healths) end(endpoint string) {
+func (h *healths) end(endpoint string, t task) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.at(endpoint).busy = false
+	h.at(endpoint).busy[t] = false
 }
 
 // retain forgets endpoints that are no longer there.
@@ -153,18 +161,10 @@ func (h *healths) retain(endpoints []store.Endpoint) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for id, k := range h.all {
-		if !there[id] && !k.busy {
+		if !there[id] && k.busy == [tasks]bool{} {
 			delete(h.all, id)
 		}
 	}
-}
-
-// due reports what it is time to do for an endpoint of this connection.
-func (h *healths) due(endpoint string, conn *store.Connection, now time.Time) (reconcile, catchUp bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	k := h.at(endpoint)
-	return k.reconcile.due(conn, now), k.catchUp.due(conn, now)
 }
 
 // hurry has an endpoint kept in the next round, whatever failed before: somebody is at it, and may have mended that.
@@ -172,7 +172,9 @@ func (h *healths) hurry(endpoint string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := h.at(endpoint)
-	k.reconcile.next, k.catchUp.next = time.Time{}, time.Time{}
+	for t := range k.patience {
+		k.patience[t].next = time.Time{}
+	}
 }
 
 func (h *healths) acted(endpoint string, done []Action) {
@@ -193,8 +195,8 @@ func (h *healths) reconciled(endpoint string, conn *store.Connection, done []Act
 	defer h.mu.Unlock()
 	k := h.at(endpoint)
 	k.add(done)
-	k.reconcile.after(err, conn, now)
-	k.NextTry, k.Problem = k.reconcile.next, ""
+	k.patience[reconciling].after(err, conn, now)
+	k.NextTry, k.Problem = k.patience[reconciling].next, ""
 	if err != nil {
 		k.Problem = inWords(err)
 		return
@@ -218,7 +220,7 @@ func (h *healths) caughtUp(endpoint string, conn *store.Connection, began, now t
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	k := h.at(endpoint)
-	k.catchUp.after(err, conn, now)
+	k.patience[catchingUp].after(err, conn, now)
 	k.CatchUp, k.CatchProblem = nil, ""
 	if err != nil {
 		k.CatchProblem = inWords(err)

@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// keepers is how many endpoints are kept at once.
+	// keepers is how many endpoints are reconciled at once, and how many catch up.
 	keepers = 16
 
 	// lockWait is how long to wait for a catch-up of another replica before leaving the endpoint to it.
@@ -34,12 +34,16 @@ type KeeperConfig struct {
 type Keeper struct {
 	KeeperConfig
 
-	slots chan struct{}
+	slots [tasks]chan struct{}
 }
 
 // NewKeeper makes a Keeper that does nothing until Run.
 func NewKeeper(cfg KeeperConfig) *Keeper {
-	return &Keeper{KeeperConfig: cfg, slots: make(chan struct{}, keepers)}
+	k := &Keeper{KeeperConfig: cfg}
+	for t := range k.slots {
+		k.slots[t] = make(chan struct{}, keepers)
+	}
+	return k
 }
 
 // Run keeps all endpoints until the context is done, and returns when nothing is under way any more.
@@ -58,7 +62,7 @@ func (k *Keeper) Run(ctx context.Context) {
 	}
 }
 
-// round takes up every endpoint that is not being kept already.
+// round takes up every endpoint.
 func (k *Keeper) round(ctx context.Context, under *sync.WaitGroup) {
 	s := k.Service
 	endpoints, err := s.store.AllEndpoints(ctx)
@@ -70,39 +74,39 @@ func (k *Keeper) round(ctx context.Context, under *sync.WaitGroup) {
 	}
 	s.health.retain(endpoints)
 	for _, e := range endpoints {
-		if !s.health.begin(e.ID) {
-			continue
-		}
-		under.Go(func() {
-			defer s.health.end(e.ID)
-			select {
-			case k.slots <- struct{}{}:
-				defer func() { <-k.slots }()
-				k.keep(ctx, e)
-			case <-ctx.Done():
-			}
-		})
+		under.Go(func() { k.keep(ctx, e) })
 	}
 }
 
-// keep reconciles one endpoint and catches up with what it missed, unless a failure before has put it off. An endpoint that
-// Stripe refuses still gets its events, a little later, as long as the key may list them.
+// keep reconciles one endpoint and catches up with what it missed. An endpoint that Stripe refuses still gets its events, a
+// little later, as long as the key may list them.
 func (k *Keeper) keep(ctx context.Context, e store.Endpoint) {
 	s := k.Service
 	conn, err := s.store.Connection(ctx, e.Workspace, e.Connection)
 	if err == nil {
-		reconcile, catchUp := s.health.due(e.ID, &conn, s.now())
-		var errs [2]error
-		if reconcile {
-			_, errs[0] = s.reconcile(ctx, &conn, e)
-		}
-		if catchUp && ctx.Err() == nil {
-			errs[1] = k.catchUp(ctx, &conn, e)
-		}
-		err = errors.Join(errs[:]...)
+		err = errors.Join(
+			k.do(ctx, reconciling, &conn, e, func() error { _, err := s.reconcile(ctx, &conn, e); return err }),
+			k.do(ctx, catchingUp, &conn, e, func() error { return k.catchUp(ctx, &conn, e) }),
+		)
 	}
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn().Err(err).Str("endpoint", e.ID).Msg("keeping an endpoint")
+	}
+}
+
+// do does a task when there is room, unless it is under way already or a failure before has put it off.
+func (k *Keeper) do(ctx context.Context, t task, conn *store.Connection, e store.Endpoint, work func() error) error {
+	health := k.Service.health
+	if !health.begin(e.ID, t, conn, k.Service.now()) {
+		return nil
+	}
+	defer health.end(e.ID, t)
+	select {
+	case k.slots[t] <- struct{}{}:
+		defer func() { <-k.slots[t] }()
+		return work()
+	case <-ctx.Done():
+		return nil
 	}
 }
 
