@@ -479,7 +479,9 @@ func TestBadBundlesNeverReachStripe(t *testing.T) {
 	s.run("make-an-api-call", `{"url":"https://evil.example/v1/x"}`).want(http.StatusUnprocessableEntity)
 	s.call(http.MethodPost, "/v1/modules/create-customer", `{`).want(http.StatusBadRequest).problem()
 	s.call(http.MethodPost, "/v1/modules/create-customer", `"`+strings.Repeat("x", bodyMax)+`"`).want(http.StatusRequestEntityTooLarge).problem()
-	s.call(http.MethodPost, "/v1/modules/create-customer", `{"connection":"conn_unknown","name":"A"}`).want(http.StatusNotFound).problem()
+	if p := s.call(http.MethodPost, "/v1/modules/create-customer", `{"connection":"conn_unknown","name":"A"}`).want(http.StatusNotFound).problem(); p.Title != "Unknown connection" {
+		t.Errorf("an unknown connection is said to be %q", p.Title)
+	}
 	s.run("create-payment-intent", `{"amount":1,"currency":"usd","idempotency_key":"a"}`, "Idempotency-Key", "b").want(http.StatusUnprocessableEntity)
 	if calls := s.stripe.Calls(); len(calls) != 0 {
 		t.Errorf("Stripe was called: %+v", calls)

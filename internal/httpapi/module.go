@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"stripe-connector/internal/connection"
 	"stripe-connector/internal/spec"
+	"stripe-connector/internal/store"
 	"stripe-connector/internal/stripeapi"
 )
 
@@ -28,6 +30,9 @@ const (
 const ndjson = "application/x-ndjson"
 
 var errUnknownModule = refuse(http.StatusNotFound, "Unknown module", "There is no module of this name; GET /v1/modules lists them.")
+
+var errUnknownConnection = refuse(http.StatusNotFound, "Unknown connection",
+	"There is no such connection in this workspace; GET /v1/connections lists those that there are.")
 
 // runModule is the request line: decode the bundle, open the connection, call Stripe, answer.
 func (s *server) runModule(w http.ResponseWriter, r *http.Request, caller connection.Caller) error {
@@ -72,7 +77,10 @@ func (s *server) session(r *http.Request, caller connection.Caller, b *spec.Bund
 		}}
 	}
 	session, err := s.Connections.Session(r.Context(), caller.Workspace, b.Connection())
-	if err != nil {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return stripeapi.Session{}, errUnknownConnection
+	case err != nil:
 		return stripeapi.Session{}, err
 	}
 	session.IdempotencyKey = key
