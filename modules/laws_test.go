@@ -236,6 +236,7 @@ func emptyIsNotGiven(t *testing.T, f *form) {
 				row[item.Name] = ""
 			}
 			empties = append(empties, []any{map[string]any{}}, []any{nil, row})
+		default:
 		}
 		if !f.Update {
 			empties = append(empties, []any{}, json.RawMessage("null"))

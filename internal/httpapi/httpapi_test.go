@@ -330,7 +330,6 @@ func (s *service) streamOf(second *stripetest.Fault) (*http.Response, *bufio.Sca
 	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second) // for a stream that never comes
 	s.t.Cleanup(cancel)
 	res := s.open(ctx, s.token, http.MethodPost, "/v1/modules/list-all-customers", `{"connection":"`+s.conn+`","limit":150}`, "Accept", ndjson)
-	s.t.Cleanup(func() { res.Body.Close() })
 	lines := bufio.NewScanner(res.Body)
 	lines.Buffer(nil, 1<<20)
 	return res, lines
@@ -341,6 +340,7 @@ func TestStreamBeginsBeforeTheLastPage(t *testing.T) {
 	s := newService(t, func(c *stripeapi.Config) { c.Budget = 0 })
 	last := stripetest.Slow()
 	res, lines := s.streamOf(last)
+	defer res.Body.Close()
 	n := 0
 	for lines.Scan() {
 		if !json.Valid(lines.Bytes()) {
@@ -359,6 +359,7 @@ func TestStreamThatFails(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	res, lines := s.streamOf(stripetest.HTMLPage(http.StatusBadGateway).WithHeader("Stripe-Should-Retry", "false"))
+	defer res.Body.Close()
 	n := 0
 	for ; n < 100 && lines.Scan(); n++ {
 		if strings.Contains(lines.Text(), `"problem"`) {
@@ -503,20 +504,25 @@ func TestExpandOfAnAPICall(t *testing.T) {
 func TestBodyThatBreaksOff(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
+	at, err := net.ResolveTCPAddr("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, rest := range []string{"Content-Length: 100\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\nno length\r\n"} {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		conn, err := net.DialTCP("tcp", nil, at)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer conn.Close()
 		fmt.Fprintf(conn, "POST /v1/modules/create-customer HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n%s", s.token, rest)
-		if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		if err := conn.CloseWrite(); err != nil {
 			t.Fatal(err)
 		}
 		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer res.Body.Close()
 		body, err := io.ReadAll(res.Body)
 		if err != nil {
 			t.Fatal(err)

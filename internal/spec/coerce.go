@@ -338,7 +338,7 @@ func (f *field) readPairs(n node, update bool) ([]Pair, []trouble) {
 		case strings.ContainsAny(k, "[]"):
 			at(CodeInvalid, "must have keys without square brackets")
 		case slices.ContainsFunc(pairs, func(p Pair) bool { return p.Key == k }):
-			at(CodeDuplicate, "has this key twice"+echo(k))
+			at(CodeDuplicate, "has the key "+strconv.Quote(shorten(k))+" twice")
 		case !ok:
 			at(CodeInvalid, "must have texts as values")
 		case utf8.RuneCountInString(text) > metadataMaxValue:

@@ -39,7 +39,11 @@ func AtLeastOne(names ...string) Part {
 			}
 			labels[i] = f.Label
 		}
-		b.fault(fields[0], CodeRequired, "needs "+strings.Join(labels, " or "))
+		message := "is required"
+		if len(labels) > 1 {
+			message = "needs " + strings.Join(labels, " or ")
+		}
+		b.fault(fields[0], CodeRequired, message)
 	})
 }
 

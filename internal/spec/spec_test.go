@@ -274,6 +274,25 @@ func TestUnknownKeyNamesTheNearest(t *testing.T) {
 	}
 }
 
+// TestMessages pins the words of faults that are easily put wrongly.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	m := NewAction(def("create", Fields{
+		fields(), Control("mode", "Mode", Opt("a", "A"), Opt("b", "B")), When("mode", Only("a"), ID("source", "Source"), AtLeastOne("source")),
+		WhenAny(AnyOf{Is("mode", "b"), Is("tax_exempt", "none")}, Text("phone", "Phone")),
+	}, Calls(customer.Client.New)))
+	for bundle, want := range map[string]string{
+		`{"metadata":[{"key":"a","value":"1"},{"key":"a","value":"2"}]}`: `metadata[1]: has the key "a" twice`,
+		`{"mode":"a"}`:                          "source: is required",
+		`{"mode":"a","phone":"1","source":"s"}`: "phone: goes only with Mode (mode) = b, and that is a; or with Tax Exempt (tax_exempt) = none",
+		`{"balance":"ten"}`:                     `balance: must be a whole number, not "ten"`,
+	} {
+		if _, err := m.Decode([]byte(with(bundle)), 10); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", bundle, err, want)
+		}
+	}
+}
+
 func TestSecretsAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	const secret = "sk_test_51Habcdefghijkl"
