@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 
 	"github.com/stripe/stripe-go/v79"
 
@@ -305,7 +306,7 @@ func (e *elements) UnmarshalJSON(array []byte) error {
 				continue
 			}
 			if object := bytes.TrimSpace(array[start:i]); len(object) > 0 {
-				list = append(list, object[:len(object):len(object)])
+				list = append(list, slices.Clip(object))
 			}
 			start = i + 1
 		}
