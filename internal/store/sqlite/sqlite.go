@@ -105,7 +105,7 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	file := (&url.URL{Scheme: "file", Path: s.path}).String() + "?_pragma=busy_timeout(10000)"
-	s.writeDB, err = sql.Open("sqlite", file+"&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-16384)"+
+	s.writeDB, err = sql.Open("sqlite", file+"&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-6144)"+
 		"&_pragma=journal_size_limit(67108864)&_pragma=wal_autocheckpoint(16384)"+ // pages, the same 64 MiB: see checkpoint
 		"&_pragma=temp_store(memory)") // savepoints would write their journals to files
 	if err != nil {
