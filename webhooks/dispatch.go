@@ -26,6 +26,10 @@ const (
 	claimBatch  = 256
 	finishBatch = 512
 
+	// linger is how long an outcome waits for others to be noted with. The deliveries of one event end together, and each
+	// note costs the store a commit that events coming in wait for.
+	linger = 2 * time.Millisecond
+
 	// leaseMargin is what a lease has over the time-out of a delivery: for the way from the claim to the dial, and for the
 	// outcome's way into the store.
 	leaseMargin = 30 * time.Second
@@ -269,21 +273,30 @@ func (d *Dispatcher) finish(ctx context.Context) {
 	}
 }
 
-// collect adds the outcomes that wait already to the first one.
+// collect adds the outcomes that come until linger is over or nothing is under way any more.
 func (d *Dispatcher) collect(first finished) (batch []store.Outcome, bytes int64) {
 	batch, bytes = append(batch, first.outcome), first.bytes
-	for len(batch) < finishBatch {
+	late := time.NewTimer(linger)
+	defer late.Stop()
+	for len(batch) < finishBatch && d.more(len(batch)) {
 		select {
 		case f, more := <-d.outcomes:
 			if !more {
 				return batch, bytes
 			}
 			batch, bytes = append(batch, f.outcome), bytes+f.bytes
-		default:
+		case <-late.C:
 			return batch, bytes
 		}
 	}
 	return batch, bytes
+}
+
+// more reports whether attempts are under way beside those that ended and whose outcomes are in hand.
+func (d *Dispatcher) more(inHand int) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.out > inHand
 }
 
 // attempt makes one attempt and judges it. If it was cut by a shutdown, or could outlive its lease, nothing is noted but
