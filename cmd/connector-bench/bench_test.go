@@ -79,9 +79,17 @@ func TestJudge(t *testing.T) {
 		value  float64
 		met    bool
 	}{
-		{share, 0.5, 0.5, true}, {share, 0.51, 0.5, false}, {times, 0.4, 0.5, false}, {times, 0.5, 0.5, true},
-		{excess, -50, -50, true}, {excess, -51, -50, false}, {limit, 30, 30, true}, {limit, 29, 30, false}, {floor, 30, 30, true},
-		{floor, 31, 30, false}, {shown, 0, 30, true},
+		{share, 0.5, 0.5, true},
+		{share, 0.51, 0.5, false},
+		{times, 0.4, 0.5, false},
+		{times, 0.5, 0.5, true},
+		{excess, -50, -50, true},
+		{excess, -51, -50, false},
+		{limit, 30, 30, true},
+		{limit, 29, 30, false},
+		{floor, 30, 30, true},
+		{floor, 31, 30, false},
+		{shown, 0, 30, true},
 	} {
 		r := judge("name", "what", "ms", c.how, c.target, runs...)
 		if r.Value != c.value || r.Met != c.met || r.Ours != 30 || r.Beside != 100 {

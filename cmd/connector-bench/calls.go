@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -33,12 +34,13 @@ func (b *bench) measureBinding(context.Context) ([]row, error) {
 	body := fmt.Appendf(nil, intentBundle, "conn_1")
 	var speed, allocations [][]float64
 	for range b.runs {
-		result := testing.Benchmark(func(t *testing.B) {
-			t.ReportAllocs()
-			for t.Loop() {
+		result := testing.Benchmark(func(b *testing.B) {
+			b.Helper()
+			b.ReportAllocs()
+			for b.Loop() {
 				bundle, err := paymentintents.Create.Decode(body, 100)
 				if err != nil {
-					t.Fatal(err)
+					b.Fatal(err)
 				}
 				params := new(stripe.PaymentIntentParams)
 				bundle.BindTo(params)
@@ -48,7 +50,7 @@ func (b *bench) measureBinding(context.Context) ([]row, error) {
 			}
 		})
 		if result.N == 0 {
-			return nil, fmt.Errorf("the bundle was refused")
+			return nil, errors.New("the bundle was refused")
 		}
 		speed = append(speed, []float64{float64(result.NsPerOp()) / 1000})
 		allocations = append(allocations, []float64{float64(result.AllocsPerOp())})

@@ -52,7 +52,7 @@ func forward(ctx context.Context, listen, secret, signing string, targets []stri
 			go func() { // ends with the process
 				for {
 					event := lanes[i].take()
-					if err := post(client, signer, target, event); err != nil {
+					if err := post(ctx, client, signer, target, event); err != nil {
 						fmt.Fprintln(os.Stderr, "forwarding:", err)
 					}
 				}
@@ -75,7 +75,7 @@ func forward(ctx context.Context, listen, secret, signing string, targets []stri
 	}))
 }
 
-func post(client http.RoundTripper, signer *standardwebhooks.Webhook, target string, body []byte) error {
+func post(ctx context.Context, client http.RoundTripper, signer *standardwebhooks.Webhook, target string, body []byte) error {
 	var event struct{ ID string }
 	if err := json.Unmarshal(body, &event); err != nil {
 		return err
@@ -85,7 +85,7 @@ func post(client http.RoundTripper, signer *standardwebhooks.Webhook, target str
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequest(http.MethodPost, target, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

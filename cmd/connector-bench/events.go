@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -203,7 +204,7 @@ func (b *bench) measureLoaded(kind string) func(context.Context) ([]row, error) 
 // count writes a number with its thousands apart.
 func count(n int) string {
 	if n < 1000 {
-		return fmt.Sprint(n)
+		return strconv.Itoa(n)
 	}
 	return fmt.Sprintf("%s,%03d", count(n/1000), n%1000)
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -68,11 +69,11 @@ func (s *standIn) record(ctx context.Context) (err error) {
 		return err
 	}
 	ids := s.local.Account(stripetest.Key).Seed("customer", 10*pageSize, func(i int) map[string]any {
-		return map[string]any{"email": fmt.Sprintf("customer-%d@example.com", i), "name": fmt.Sprintf("Customer %d", i), "metadata": map[string]any{"number": fmt.Sprint(i)}}
+		return map[string]any{"email": fmt.Sprintf("customer-%d@example.com", i), "name": fmt.Sprintf("Customer %d", i), "metadata": map[string]any{"number": strconv.Itoa(i)}}
 	})
 	behind := ""
 	for n := len(ids); n > 0; n -= pageSize { // Stripe lists the newest first
-		query := url.Values{"limit": {fmt.Sprint(pageSize)}}
+		query := url.Values{"limit": {strconv.Itoa(pageSize)}}
 		if behind != "" {
 			query.Set("starting_after", behind)
 		}

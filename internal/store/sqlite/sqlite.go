@@ -137,7 +137,7 @@ func (s *Store) start(ctx context.Context) error {
 	w := &writer{store: s, q: &prepared{on: conn}, lanes: lanes}
 	s.backlog.set(lanes.total)
 	go w.run()        //nolint:contextcheck // it works until Close, for all callers
-	go s.checkpoint() //nolint:contextcheck // so does this
+	go s.checkpoint() //nolint:contextcheck,gosec // so does this
 	return nil
 }
 
