@@ -159,14 +159,10 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 	if !strings.Contains(url, "pool_max_conns") {
 		config.MaxConns = connections
 	}
-	set := func(name, value string) {
-		if _, found := config.ConnConfig.RuntimeParams[name]; !found {
-			config.ConnConfig.RuntimeParams[name] = value
-		}
+	if _, found := config.ConnConfig.RuntimeParams["application_name"]; !found {
+		config.ConnConfig.RuntimeParams["application_name"] = "stripe-connector"
 	}
-	set("application_name", "stripe-connector")
-	// A process that freezes within a transaction must not hold its locks for long.
-	set("idle_in_transaction_session_timeout", "10s")
+	config.ConnConfig.AfterConnect = letGo
 	if !strings.Contains(url, "connect_timeout") {
 		config.ConnConfig.ConnectTimeout = patience
 	}
@@ -192,6 +188,14 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
+}
+
+// letGo has the server end a session soon that freezes within a transaction, or whose machine is gone, so that its locks
+// are not held for long.
+func letGo(ctx context.Context, conn *pgconn.PgConn) error {
+	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 10; "+
+		"SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3").ReadAll()
+	return err
 }
 
 // await waits until the database answers.

@@ -141,6 +141,8 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	err := s.line(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		b := &pgx.Batch{}
 		b.Queue("BEGIN")
+		// An outcome that a crash of the server takes back means one more attempt, which the subscriber knows by its webhook-id.
+		b.Queue("SET LOCAL synchronous_commit TO OFF")
 		released, err := queueOutcomes(b, outcomes)
 		if err != nil {
 			return err
