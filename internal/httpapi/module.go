@@ -96,9 +96,15 @@ func (s *server) act(w http.ResponseWriter, r *http.Request, session stripeapi.S
 		return err
 	}
 	setCallHeaders(w.Header(), res)
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(res.Body) //nolint:gosec // JSON from Stripe, with its type and nosniff, is no page
+	writeWhole(w, res.Body)
 	return nil
+}
+
+// writeWhole answers with JSON that is there already. With its length it goes out in one piece.
+func writeWhole(w http.ResponseWriter, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body) //nolint:gosec // JSON from Stripe, with its type and nosniff, is no page
 }
 
 func setCallHeaders(h http.Header, res *stripeapi.Response) {
@@ -146,8 +152,7 @@ func (s *server) search(w http.ResponseWriter, r *http.Request, session stripeap
 	}
 	buf.WriteString("],")
 	buf.Write(end[1:])
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(buf.Bytes())
+	writeWhole(w, buf.Bytes())
 	return nil
 }
 

@@ -415,6 +415,17 @@ func TestNotify(t *testing.T) {
 	}
 }
 
+// TestLetsGo: no session keeps its locks for long once its process freezes.
+func TestLetsGo(t *testing.T) {
+	t.Parallel()
+	s := open(t, database(t))
+	var limit string
+	check(t, s.pool.QueryRow(t.Context(), "SHOW idle_in_transaction_session_timeout").Scan(&limit))
+	if limit != "10s" {
+		t.Errorf("a session that freezes ends after %s, want 10s", limit)
+	}
+}
+
 func TestLockOverReplicas(t *testing.T) {
 	t.Parallel()
 	url := database(t)
