@@ -58,11 +58,12 @@ func judge(status int) verdict {
 
 // A message is one event on its way to one subscriber.
 type message struct {
-	EventID string
-	Account string // the connected account the event happened on, if any
-	Target  string // the subscriber's URL
-	Body    []byte // as Stripe wrote it
-	Secrets []string
+	EventID     string
+	Account     string // the connected account the event happened on, if any
+	Target      string // the subscriber's URL
+	Body        []byte // as Stripe wrote it
+	Secrets     []string
+	Traceparent string // of the attempt, if somebody follows it
 }
 
 // An answer is what came of one POST.
@@ -196,6 +197,9 @@ func (d *Deliverer) post(ctx context.Context, m message, a *answer, phase *progr
 	req.Header.Set(standardwebhooks.HeaderWebhookSignature, signatures)
 	if m.Account != "" {
 		req.Header.Set("Stripe-Account", m.Account)
+	}
+	if m.Traceparent != "" {
+		req.Header.Set("Traceparent", m.Traceparent)
 	}
 
 	resp, err := d.client.Do(req)

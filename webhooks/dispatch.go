@@ -38,14 +38,14 @@ const (
 	claimAnyway = time.Minute
 
 	// flushTime is how long a shutdown waits for the store to take the last outcomes.
-	flushTime = 5 * time.Second
+	flushTime = 2 * time.Second
 
 	// A store that fails is asked again after these waits, each twice the one before.
 	minStoreWait = 50 * time.Millisecond
 	maxStoreWait = 5 * time.Second
 )
 
-// DispatcherConfig is what a Dispatcher works with. All fields are needed but Random, Observe, Guard and Grace.
+// DispatcherConfig is what a Dispatcher works with. All fields are needed but Random, Observe, Tracer, Guard and Grace.
 type DispatcherConfig struct {
 	Store     DispatcherStore
 	Secrets   Opener
@@ -55,6 +55,7 @@ type DispatcherConfig struct {
 	Now       func() time.Time                //
 	Random    func() float64                  // in [0, 1), for jitter; nil: a good one
 	Observe   func(store.Work, store.Outcome) // is told of every attempt, at once; nil: nobody is
+	Tracer    Tracer                          // follows; nil: nobody does
 	Guard     *Guard                          // judges the subscribers; nil: nobody does
 	Log       zerolog.Logger
 }
@@ -94,6 +95,9 @@ type finished struct {
 func NewDispatcher(cfg DispatcherConfig) *Dispatcher {
 	if cfg.Random == nil {
 		cfg.Random = rand.Float64
+	}
+	if cfg.Tracer == nil {
+		cfg.Tracer = untraced{}
 	}
 	ctx, cut := context.WithCancel(context.Background())
 	return &Dispatcher{
@@ -306,6 +310,8 @@ func (d *Dispatcher) attempt(ctx context.Context, w store.Work, claimed time.Tim
 	if ctx.Err() != nil || d.Now().Sub(claimed) > leaseMargin/2 {
 		return o
 	}
+	traceparent, done := d.Tracer.Attempt(w)
+	defer func() { done(o) }()
 	secrets, err := openLive(d.Secrets, w.Webhook.ID, store.PurposeWebhook, w.Webhook.Secrets, d.Now())
 	var a answer
 	if err != nil {
@@ -314,6 +320,7 @@ func (d *Dispatcher) attempt(ctx context.Context, w store.Work, claimed time.Tim
 	} else {
 		a = d.Deliverer.deliver(ctx, message{
 			EventID: w.Event.ID, Account: w.Event.Account, Target: w.Webhook.URL, Body: w.Event.Body, Secrets: secrets,
+			Traceparent: traceparent,
 		})
 	}
 	if ctx.Err() != nil && a.Verdict == verdictRetry {

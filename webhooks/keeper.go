@@ -18,11 +18,12 @@ const (
 	lockWait = time.Second
 )
 
-// KeeperConfig is what a Keeper works with. All fields are needed.
+// KeeperConfig is what a Keeper works with. All fields are needed but Tracer.
 type KeeperConfig struct {
 	Service  *Service
 	Receiver *Receiver     // takes in what was missed
 	Interval time.Duration // between two looks at an endpoint
+	Tracer   Tracer        // follows; nil: nobody does
 
 	// Retention is how long the store keeps events. What is older is not taken in again.
 	Retention time.Duration
@@ -39,6 +40,9 @@ type Keeper struct {
 
 // NewKeeper makes a Keeper that does nothing until Run.
 func NewKeeper(cfg KeeperConfig) *Keeper {
+	if cfg.Tracer == nil {
+		cfg.Tracer = untraced{}
+	}
 	k := &Keeper{KeeperConfig: cfg}
 	for t := range k.slots {
 		k.slots[t] = make(chan struct{}, keepers)
@@ -82,6 +86,7 @@ func (k *Keeper) round(ctx context.Context, under *sync.WaitGroup) {
 // little later, as long as the key may list them.
 func (k *Keeper) keep(ctx context.Context, e store.Endpoint) {
 	s := k.Service
+	ctx, done := k.Tracer.Keep(ctx, e.ID)
 	conn, err := s.store.Connection(ctx, e.Workspace, e.Connection)
 	if err == nil {
 		err = errors.Join(
@@ -89,6 +94,7 @@ func (k *Keeper) keep(ctx context.Context, e store.Endpoint) {
 			k.do(ctx, catchingUp, &conn, e, func() error { return k.catchUp(ctx, &conn, e) }),
 		)
 	}
+	done(err)
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn().Err(err).Str("endpoint", e.ID).Msg("keeping an endpoint")
 	}

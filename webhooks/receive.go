@@ -53,7 +53,7 @@ type Receipt struct {
 	Deliveries int  // for how many webhooks
 }
 
-// ReceiverConfig is what a Receiver works with. All fields are needed but the marks and Observe.
+// ReceiverConfig is what a Receiver works with. All fields are needed but the marks, Observe and Tracer.
 type ReceiverConfig struct {
 	Store      ReceiverStore
 	Secrets    Opener
@@ -61,6 +61,7 @@ type ReceiverConfig struct {
 	MaxPending int                           // deliveries waiting; 0: DefaultMaxPending
 	MaxBytes   int64                         // of the store; 0: no mark
 	Observe    func(store.Endpoint, Receipt) // is told of every event that was stored; nil: nobody is
+	Tracer     Tracer                        // follows; nil: nobody does
 	Now        func() time.Time
 	Log        zerolog.Logger
 }
@@ -85,6 +86,9 @@ type Receiver struct{ ReceiverConfig }
 func NewReceiver(cfg ReceiverConfig) *Receiver {
 	if cfg.MaxPending == 0 {
 		cfg.MaxPending = DefaultMaxPending
+	}
+	if cfg.Tracer == nil {
+		cfg.Tracer = untraced{}
 	}
 	return &Receiver{cfg}
 }
@@ -160,7 +164,12 @@ func (r *Receiver) ingest(ctx context.Context, pool store.Endpoint, events []sto
 	// A sender that hangs up half-way must not leave claimed work behind that nobody was given.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
+	trace, done := r.Tracer.Store(ctx, events)
+	for i := range events {
+		events[i].Trace = trace
+	}
 	stored, err := r.Store.Ingest(ctx, events, r.Dispatcher.Lease())
+	done(stored, err)
 	if err != nil {
 		return nil, busy(fmt.Errorf("storing the event: %w", err))
 	}

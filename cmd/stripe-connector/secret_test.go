@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"stripe-connector/internal/stripetest"
+	"stripe-connector/internal/traces/tracestest"
 )
 
 // No secret can be read in the files of a killed process or in anything that it logged, at any level.
@@ -18,6 +19,8 @@ func TestSecretsStaySealed(t *testing.T) {
 	const key = "sk_test_alpha_never_to_be_seen"
 	b := &bench{stripe: stripetest.New(t)}
 	b.program = newProgram(t, b.stripe, "LOG_LEVEL=trace", "RETRY_SCHEDULE=1ms", "SECRET_KEYS=k1:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=")
+	collector := tracestest.New(t)
+	b.traced(collector, "OTEL_EXPORTER_OTLP_HEADERS=x-key=key_of_the_collector")
 	s := b.start()
 	b.conn = b.connect(key)
 	b.call(http.MethodPatch, "/v1/connections/"+b.conn, object{"key": key + "2"}).want(http.StatusOK)
@@ -43,15 +46,30 @@ func TestSecretsStaySealed(t *testing.T) {
 	b.call(http.MethodPost, "/v1/modules/create-customer", object{
 		"connection": b.conn, "metadata": object{"card": card},
 	}).want(http.StatusOK)
+	// What nobody should put into a URL.
+	const planted = "planted_in_a_url"
+	b.call(http.MethodGet, "/v1/deliveries?token="+planted, nil)
+	b.call(http.MethodPost, "/v1/modules/"+planted, object{}).want(http.StatusNotFound)
+	b.call(http.MethodPost, "/v1/modules/make-an-api-call", object{
+		"connection": b.conn, "method": "GET", "url": "/v1/customers/" + planted, "qs": []object{{"key": "token", "value": planted}},
+	}).want(http.StatusOK)
 	shown := map[string]string{}
 	for _, path := range []string{"/metrics", "/v1/audit", "/v1/connections", "/v1/webhooks", "/v1/deliveries", "/v1/tokens"} {
 		shown[path] = string(b.call(http.MethodGet, path, nil).want(http.StatusOK).body)
 	}
+	for _, span := range []string{"GET /v1/tokens", "GET /v1/deliveries", "GET /v1/customers/{id}", "POST /v1/payment_intents", "deliver event"} {
+		collector.Wait(t, span, 1, named(span))
+	}
+	if collector.Header().Get("X-Key") != "key_of_the_collector" {
+		t.Error("the collector did not get its key")
+	}
+	shown["traces"] = string(collector.Raw())
 	s.kill()
 
 	secrets := map[string]string{
 		"Stripe API key": key, "refused Stripe API key": "sk_test_revoked", "Stripe's signing secret": from.secret, "API token": adminToken,
 		"card number": card, "signing secret": w.SigningSecret, "rotated signing secret": rotated.SigningSecret, "sealing key": "MDEyMzQ1Njc4OTAx",
+		"collector's key": "key_of_the_collector",
 	}
 	look := func(where string, content []byte) {
 		t.Helper()
@@ -70,8 +88,12 @@ func TestSecretsStaySealed(t *testing.T) {
 	if !strings.Contains(shown["/metrics"], "connector_module_calls_total") || !strings.Contains(shown["/v1/audit"], "webhook.rotate-secret") {
 		t.Error("the metrics or the audit trail show nothing at all")
 	}
-	if bytes.Contains([]byte(s.log.String()), []byte("of-the-subscriber")) {
-		t.Error("the log shows a subscriber's URL")
+	for where, text := range map[string]string{"log": s.log.String(), "metrics": shown["/metrics"], "audit trail": shown["/v1/audit"], "traces": shown["traces"]} {
+		for _, inURL := range []string{"of-the-subscriber", planted} {
+			if strings.Contains(text, inURL) {
+				t.Errorf("the %s shows %q, which stands in a URL", where, inURL)
+			}
+		}
 	}
 	files := 0
 	must(t, filepath.WalkDir(b.dir, func(path string, entry fs.DirEntry, err error) error {

@@ -26,15 +26,17 @@ import (
 	"stripe-connector/internal/store/postgres"
 	"stripe-connector/internal/store/sqlite"
 	"stripe-connector/internal/stripeapi"
+	"stripe-connector/internal/traces"
 	"stripe-connector/modules"
 	"stripe-connector/webhooks"
 )
 
-// How long requests, and after them deliveries, get to finish at a shutdown. Together they stay below the 25 seconds that
-// an orchestrator is told to wait.
+// How long requests, after them deliveries, and last what is left of traces get to finish at a shutdown. Together they stay
+// below the 25 seconds that an orchestrator is told to wait, with 2 more for a store that does not take the last outcomes.
 const (
 	drainRequests   = 12 * time.Second
-	drainDeliveries = 10 * time.Second
+	drainDeliveries = 8 * time.Second
+	drainTraces     = 2 * time.Second
 )
 
 // serve runs the service until ctx is done.
@@ -60,13 +62,20 @@ func serve(ctx context.Context, in invocation) (err error) {
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
+	tracer := follow(ctx, log)
+	defer func() {
+		if err := tracer.Close(drainTraces); err != nil {
+			log.Warn().Err(err).Msg("stopping")
+		}
+	}()
 	counters := metrics.New(version)
 	if embedded, ok := db.(*sqlite.Store); ok {
 		embedded.Observe(counters.Committed)
 	}
 	stripe, err := stripeapi.New(stripeapi.Config{
 		BaseURL: cfg.StripeAPIBase, RateTest: cfg.StripeRateTest, RateLive: cfg.StripeRateLive, Budget: cfg.RequestTimeout,
-		UserAgent: "stripe-connector/" + version, Meter: counters, Now: time.Now, Log: log,
+		UserAgent: "stripe-connector/" + version, Meter: counters, Tracer: tracer,
+		Now: time.Now, Log: log,
 	})
 	if err != nil {
 		return err
@@ -95,7 +104,8 @@ func serve(ctx context.Context, in invocation) (err error) {
 	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
 		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Grace: drainDeliveries,
 		Guard:   webhooks.NewGuard(guard),
-		Observe: func(w store.Work, o store.Outcome) { activity.Attempted(w, o); counters.Attempted(w, o) }, Now: time.Now, Log: log,
+		Observe: func(w store.Work, o store.Outcome) { activity.Attempted(w, o); counters.Attempted(w, o) }, Tracer: tracer,
+		Now: time.Now, Log: log,
 	})
 	hooks := webhooks.NewService(webhooks.ServiceConfig{
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Observe: counters.Acted,
@@ -106,12 +116,13 @@ func serve(ctx context.Context, in invocation) (err error) {
 	// One for each way in, since they are counted apart.
 	receiver := func(count func(store.Endpoint, webhooks.Receipt)) *webhooks.Receiver {
 		return webhooks.NewReceiver(webhooks.ReceiverConfig{
-			Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log,
+			Store: db, Secrets: ring, Dispatcher: dispatcher, Tracer: tracer, Now: time.Now, Log: log,
 			Observe: func(e store.Endpoint, r webhooks.Receipt) { activity.Received(e, r); count(e, r) },
 		})
 	}
 	keeper := webhooks.NewKeeper(webhooks.KeeperConfig{
 		Service: hooks, Receiver: receiver(counters.CaughtUp), Interval: cfg.CatchupInterval, Retention: cfg.Retention,
+		Tracer: tracer,
 	})
 
 	var stopping atomic.Bool
@@ -124,7 +135,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 			}
 			return db.Ping(ctx)
 		},
-		Scrape: counters.Handler(), Meter: counters, MaxLimit: cfg.MaxLimit,
+		Scrape: counters.Handler(), Meter: counters, Tracer: tracer, MaxLimit: cfg.MaxLimit,
 		RateLimit: cfg.RateLimit, MaxAtOnce: cfg.MaxConcurrent, Log: log, Now: time.Now,
 	}
 	quiet := api
@@ -159,6 +170,19 @@ func lighten() {
 	}
 	runtime.GC()
 	debug.FreeOSMemory()
+}
+
+// follow starts what OpenTelemetry's variables ask for. The service works as well without traces, so a fault in them only warns.
+func follow(ctx context.Context, log zerolog.Logger) *traces.Tracer {
+	cfg, err := config.LoadTraces()
+	var tracer *traces.Tracer
+	if err == nil {
+		tracer, err = traces.Start(ctx, cfg, version, log)
+	}
+	if err != nil {
+		log.Warn().Err(err).Msg("there are no traces")
+	}
+	return tracer
 }
 
 // beside puts the console's pages beside the API.

@@ -32,15 +32,23 @@ func (unmetered) Refused(string)                             {}
 
 // meter counts a request that is over.
 func (s *server) meter(r *http.Request, seen *statusWriter, took time.Duration) {
-	at := chi.RouteContext(r.Context())
-	pattern := at.RoutePattern()
+	pattern := chi.RouteContext(r.Context()).RoutePattern()
 	s.Meter.Request(r.Method, pattern, seen.status, took)
+	if module := s.moduleOf(r, pattern); module != "" {
+		s.Meter.Module(module, seen.status, seen.errorType, took)
+	}
+}
+
+// moduleOf is the key of the module that a request runs, or empty.
+func (s *server) moduleOf(r *http.Request, pattern string) string {
 	if r.Method != http.MethodPost || pattern != routeModule {
-		return
+		return ""
 	}
-	if m, ok := s.Catalogue.Module(at.URLParam("module")); ok {
-		s.Meter.Module(m.Key, seen.status, seen.errorType, took)
+	m, ok := s.Catalogue.Module(chi.URLParam(r, "module"))
+	if !ok {
+		return ""
 	}
+	return m.Key
 }
 
 // scrape shows the counters. They hold nothing of any workspace, so that the collector needs no token.

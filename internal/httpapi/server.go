@@ -37,6 +37,7 @@ type Config struct {
 	Ready       func(context.Context) error // says why the service cannot take requests now
 	Scrape      http.Handler                // answers /metrics; nil: nothing does
 	Meter       Meter                       // counts; nil: nobody does
+	Tracer      Tracer                      // follows; nil: nobody does
 	MaxLimit    int                         // ceiling of a search's limit
 	RateLimit   int                         // requests per second and token; 0: any number
 	MaxAtOnce   int                         // requests under way, of callers and of Stripe each; 0: any number
@@ -112,6 +113,8 @@ func (s *server) serve(at route) http.Handler {
 				return
 			}
 		}
+		r, followed := s.follow(w, r, at)
+		defer followed.end(w)
 		if r.Body != nil {
 			r.Body = http.MaxBytesReader(w, r.Body, bodyMax)
 		}

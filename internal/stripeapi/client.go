@@ -43,6 +43,7 @@ type Config struct {
 	Transport http.RoundTripper // makes the single try; nil: one tuned for many calls to one host
 	Now       func() time.Time  // the clock that paces and reads Retry-After
 	Meter     Meter             // counts; nil: nobody does
+	Tracer    Tracer            // follows; nil: nobody does
 	Log       zerolog.Logger    // told about second tries; gets no path, query, body or key
 }
 
@@ -59,6 +60,21 @@ type unmetered struct{}
 
 func (unmetered) Tried(int, int, time.Duration) {}
 func (unmetered) Paced(time.Duration)           {}
+
+// A Tracer follows calls, each of which may be part of something larger that is in its context. It must be safe for concurrent
+// use, and show nothing of the path but the words of Stripe's in it.
+type Tracer interface {
+	// Try begins to follow one try of a call, the first being 1. done is called once; status 0 means that no whole answer came,
+	// because of err.
+	Try(ctx context.Context, method, path string, try int) (done func(status int, requestID string, err error))
+}
+
+// untraced is a Tracer that does nothing.
+type untraced struct{}
+
+func (untraced) Try(context.Context, string, string, int) func(int, string, error) {
+	return func(int, string, error) {}
+}
 
 // A Client calls Stripe. It is safe for concurrent use; one serves the whole process.
 type Client struct {
@@ -93,6 +109,9 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Meter == nil {
 		cfg.Meter = unmetered{}
 	}
+	if cfg.Tracer == nil {
+		cfg.Tracer = untraced{}
+	}
 	base = &url.URL{Scheme: base.Scheme, Host: base.Host}
 	client := &http.Client{
 		Transport: &transport{
@@ -101,6 +120,7 @@ func New(cfg Config) (*Client, error) {
 			now:       cfg.Now,
 			userAgent: cfg.UserAgent,
 			meter:     cfg.Meter,
+			tracer:    cfg.Tracer,
 			log:       cfg.Log,
 		},
 		// Following a redirect would carry the key to wherever it points.

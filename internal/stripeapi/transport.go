@@ -56,6 +56,7 @@ type transport struct {
 	now       func() time.Time
 	userAgent string
 	meter     Meter
+	tracer    Tracer
 	log       zerolog.Logger
 }
 
@@ -96,20 +97,21 @@ func (t *transport) tries(req *http.Request, x *exchange) (a *answer, err error)
 			}
 			return nil, late
 		}
-		begun := t.now()
+		begun, followed := t.now(), t.tracer.Try(ctx, req.Method, req.URL.Path, try)
 		a, err = t.try(req)
-		status := 0
+		status, id := 0, ""
 		if a != nil {
-			status = a.status
+			status, id = a.status, a.header.Get("Request-Id")
 		}
 		t.meter.Tried(try, status, t.now().Sub(begun))
+		followed(status, id, err)
 		delay, again := t.again(req, try, a, err)
 		if !again || ctx.Err() != nil || pastDeadline(ctx, t.now().Add(delay)) {
 			return a, err
 		}
 		event := t.log.Info().Str("connection", x.connection).Str("method", req.Method).Int("try", try).Dur("delay", delay)
 		if a != nil {
-			event = event.Int("status", a.status).Str("request_id", a.header.Get("Request-Id"))
+			event = event.Int("status", status).Str("request_id", id)
 		} else {
 			event = event.AnErr("cause", cause(err))
 		}
