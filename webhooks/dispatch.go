@@ -310,7 +310,7 @@ func (d *Dispatcher) attempt(ctx context.Context, w store.Work, claimed time.Tim
 	if ctx.Err() != nil || d.Now().Sub(claimed) > leaseMargin/2 {
 		return o
 	}
-	traceparent, done := d.Tracer.Attempt(w)
+	traceparent, done := d.Tracer.Attempt(ctx, w)
 	defer func() { done(o) }()
 	secrets, err := openLive(d.Secrets, w.Webhook.ID, store.PurposeWebhook, w.Webhook.Secrets, d.Now())
 	var a answer

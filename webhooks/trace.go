@@ -13,7 +13,7 @@ type Tracer interface {
 	// is called once.
 	Store(ctx context.Context, events []store.NewEvent) (trace string, done func([]store.Ingested, error))
 	// Attempt begins to follow an attempt to deliver. traceparent is a header for the subscriber, or empty. done is called once.
-	Attempt(w store.Work) (traceparent string, done func(store.Outcome))
+	Attempt(ctx context.Context, w store.Work) (traceparent string, done func(store.Outcome))
 	// Keep begins to follow how an endpoint is reconciled and caught up with; both are done in the context that it returns. done
 	// is called once.
 	Keep(ctx context.Context, endpoint string) (kept context.Context, done func(error))
@@ -26,7 +26,9 @@ func (untraced) Store(context.Context, []store.NewEvent) (string, func([]store.I
 	return "", func([]store.Ingested, error) {}
 }
 
-func (untraced) Attempt(store.Work) (string, func(store.Outcome)) { return "", func(store.Outcome) {} }
+func (untraced) Attempt(context.Context, store.Work) (string, func(store.Outcome)) {
+	return "", func(store.Outcome) {}
+}
 
 func (untraced) Keep(ctx context.Context, _ string) (context.Context, func(error)) {
 	return ctx, func(error) {}

@@ -64,7 +64,9 @@ func serve(ctx context.Context, in invocation) (err error) {
 
 	tracer := follow(ctx, log)
 	defer func() {
-		if err := tracer.Close(drainTraces); err != nil {
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTraces)
+		defer cancel()
+		if err := tracer.Close(end); err != nil {
 			log.Warn().Err(err).Msg("stopping")
 		}
 	}()

@@ -100,11 +100,19 @@ func TestTraceOfAnEvent(t *testing.T) {
 		t.Errorf("the storing's span is %+v", stored)
 	}
 	attempts := collector.Wait(t, "attempts", 3, named("deliver event"))
+	var list struct {
+		Data []struct {
+			ID       string
+			Attempts int
+		}
+	}
+	eventually(t, "three attempts are noted", func() bool {
+		b.get("/v1/deliveries?webhook="+w.ID, &list)
+		return list.Data[0].Attempts == 3
+	})
 	s.kill()
 	target.now(answering(http.StatusOK))
 	b.start()
-	var list struct{ Data []struct{ ID string } }
-	b.get("/v1/deliveries?webhook="+w.ID, &list)
 	b.call(http.MethodPost, "/v1/deliveries/"+list.Data[0].ID+"/retry", nil).want(http.StatusAccepted)
 	attempts = append(attempts[:3], collector.Wait(t, "attempts", 4, named("deliver event"))[3])
 	target.has(t, "evt_1")

@@ -36,7 +36,7 @@ func LoadTraces() (*Traces, error) {
 	}
 	name := "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 	if whole == "" {
-		name, whole = "OTEL_EXPORTER_OTLP_ENDPOINT", strings.TrimRight(orElse(base, "http://localhost:4318"), "/") + "/v1/traces"
+		name, whole = "OTEL_EXPORTER_OTLP_ENDPOINT", strings.TrimRight(orElse(base, "http://localhost:4318"), "/")+"/v1/traces"
 	}
 	if u, err := url.Parse(whole); err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		fault(name, "must be an absolute http or https URL")

@@ -77,7 +77,7 @@ func (c *client) Stop(context.Context) error {
 func (c *client) UploadTraces(ctx context.Context, spans []*otlp.ResourceSpans) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(c.ctx, cancel)()
+	defer context.AfterFunc(c.ctx, cancel)()                           //nolint:contextcheck // whichever ends first
 	body, err := proto.Marshal(&otlp.TracesData{ResourceSpans: spans}) // the same bytes as ExportTraceServiceRequest, which is gRPC's
 	if err != nil {
 		return errors.New("the spans cannot be encoded")
@@ -93,8 +93,7 @@ func (c *client) UploadTraces(ctx context.Context, spans []*otlp.ResourceSpans) 
 	}
 	for wait := firstWait; ; wait *= 2 {
 		after, err := c.post(ctx, body)
-		var busy busyError
-		if !errors.As(err, &busy) {
+		if _, busy := errors.AsType[busyError](err); !busy {
 			return err
 		}
 		timer := time.NewTimer(max(wait, after))

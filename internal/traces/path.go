@@ -34,7 +34,7 @@ type vocabulary map[string]bool
 
 func newVocabulary() vocabulary {
 	v := make(vocabulary)
-	for _, word := range strings.Fields(words) {
+	for word := range strings.FieldsSeq(words) {
 		v[word] = true
 	}
 	return v

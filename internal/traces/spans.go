@@ -100,16 +100,15 @@ func (t *Tracer) Store(ctx context.Context, events []store.NewEvent) (origin str
 	if t == nil || len(events) == 0 {
 		return "", func([]store.Ingested, error) {}
 	}
-	arrival := trace.SpanContextFromContext(ctx)
-	first := &events[0]
-	_, span := t.tracer.Start(ctx, "store events", trace.WithAttributes(
+	arrival, first := ctx, &events[0]
+	ctx, span := t.tracer.Start(ctx, "store events", trace.WithAttributes(
 		keyEndpoint.String(first.Endpoint), keySource.String(string(first.Source)), keyEvents.Int(len(events)),
 	))
 	if len(events) == 1 {
 		span.SetAttributes(keyEvent.String(first.ID), keyType.String(first.Type))
 	}
-	if !arrival.IsValid() {
-		arrival = span.SpanContext()
+	if !trace.SpanContextFromContext(arrival).IsValid() {
+		arrival = ctx
 	}
 	return header(arrival), func(stored []store.Ingested, err error) {
 		defer span.End()
@@ -129,20 +128,20 @@ func (t *Tracer) Store(ctx context.Context, events []store.NewEvent) (origin str
 }
 
 // Attempt follows one attempt to deliver an event.
-func (t *Tracer) Attempt(w store.Work) (parent string, done func(store.Outcome)) {
+func (t *Tracer) Attempt(ctx context.Context, w store.Work) (parent string, done func(store.Outcome)) {
 	if t == nil {
 		return "", func(store.Outcome) {}
 	}
-	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+	options := []trace.SpanStartOption{trace.WithNewRoot(), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		semconv.HTTPRequestMethodKey.String(http.MethodPost), keyWebhook.String(w.Webhook.ID), keyDelivery.String(w.Delivery.ID),
 		keyAttempt.Int(w.Delivery.Attempts+1), keyEvent.String(w.Event.ID), keyType.String(w.Event.Type), keyEndpoint.String(w.Event.Endpoint),
 	)}
-	origin := headers.Extract(context.Background(), propagation.MapCarrier{traceparent: w.Event.Trace})
-	if arrival := trace.SpanContextFromContext(origin); arrival.IsValid() {
+	arrived := headers.Extract(ctx, propagation.MapCarrier{traceparent: w.Event.Trace})
+	if arrival := trace.SpanContextFromContext(arrived); arrival.IsValid() {
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: arrival}))
 	}
-	_, span := t.tracer.Start(context.Background(), "deliver event", options...)
-	return header(span.SpanContext()), func(o store.Outcome) {
+	ctx, span := t.tracer.Start(ctx, "deliver event", options...)
+	return header(ctx), func(o store.Outcome) {
 		defer span.End()
 		span.SetAttributes(keyVerdict.String(string(o.Verdict)))
 		if a := o.Attempt; a != nil {
@@ -166,9 +165,9 @@ func (t *Tracer) Keep(ctx context.Context, endpoint string) (kept context.Contex
 }
 
 // header is how a trace goes on elsewhere.
-func header(at trace.SpanContext) string {
+func header(ctx context.Context) string {
 	carrier := propagation.MapCarrier{}
-	headers.Inject(trace.ContextWithSpanContext(context.Background(), at), carrier)
+	headers.Inject(ctx, carrier)
 	return carrier[traceparent]
 }
 

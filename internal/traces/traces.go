@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/rs/zerolog"
 	"go.opentelemetry.io/otel"
@@ -61,14 +60,12 @@ func Start(ctx context.Context, cfg *config.Traces, version string, log zerolog.
 	return &Tracer{tracer: provider.Tracer("stripe-connector"), provider: provider, client: client, stripe: newVocabulary()}, nil
 }
 
-// Close sends what is left, for so long at most.
-func (t *Tracer) Close(within time.Duration) error {
+// Close sends what is left, for as long as ctx allows.
+func (t *Tracer) Close(ctx context.Context) error {
 	if t == nil {
 		return nil
 	}
 	defer t.client.cut()
-	ctx, cancel := context.WithTimeout(context.Background(), within)
-	defer cancel()
 	if err := t.provider.Shutdown(ctx); err != nil {
 		return errors.New("the last traces could not be sent")
 	}

@@ -67,7 +67,7 @@ func TestOffCostsNothing(t *testing.T) {
 		tracer.Try(ctx, http.MethodPost, "/v1/refunds", 1)(http.StatusOK, "req_1", nil)
 		origin, stored := tracer.Store(ctx, events)
 		stored(nil, nil)
-		parent, attempted := tracer.Attempt(work)
+		parent, attempted := tracer.Attempt(ctx, work)
 		attempted(outcome)
 		kept, done := tracer.Keep(ctx, "ep_1")
 		done(nil)
@@ -79,7 +79,7 @@ func TestOffCostsNothing(t *testing.T) {
 	if allocs != 0 {
 		t.Errorf("it costs %v allocations", allocs)
 	}
-	if err := tracer.Close(time.Minute); err != nil {
+	if err := tracer.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
@@ -108,7 +108,7 @@ func TestExport(t *testing.T) {
 	}, &log)
 	_, done := tracer.Keep(t.Context(), "ep_1")
 	done(errors.New("secret"))
-	if err := tracer.Close(time.Minute); err != nil {
+	if err := tracer.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	spans := sent(collector)
@@ -134,7 +134,7 @@ func TestExportFails(t *testing.T) {
 	tracer := started(t, &config.Traces{Endpoint: config.NewSecret(collector.URL), Timeout: time.Minute}, &log)
 	_, done := tracer.Keep(t.Context(), "ep_1")
 	done(nil)
-	if err := tracer.Close(time.Minute); err != nil {
+	if err := tracer.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(log.String(), "the collector answers 400") {
@@ -143,9 +143,11 @@ func TestExportFails(t *testing.T) {
 
 	// One that is away ends with the time that there is.
 	tracer = started(t, &config.Traces{Endpoint: config.NewSecret("http://user:password@127.0.0.1:1"), Timeout: time.Minute}, &log)
-	_, done = tracer.Keep(context.Background(), "ep_1")
+	_, done = tracer.Keep(t.Context(), "ep_1")
 	done(nil)
-	if err := tracer.Close(time.Millisecond); err == nil || strings.Contains(err.Error(), "password") {
+	short, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if err := tracer.Close(short); err == nil || strings.Contains(err.Error(), "password") {
 		t.Errorf("Close() = %v", err)
 	}
 }
