@@ -84,19 +84,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("asking %s for its version: %w", b.connector, err)
 	}
 	found, err := b.measure(ctx, wanted, *pageTime, strings.TrimSpace(string(version)))
-	if err != nil {
-		return err
-	}
+	// What was measured before a failure is worth showing.
 	if *save != "" {
-		if err := found.save(*save); err != nil {
-			return err
-		}
+		err = errors.Join(err, found.save(*save))
 	}
 	if *markdown {
 		found.markdown(stdout)
-		return nil
+		return err
 	}
-	return found.table(stdout)
+	return errors.Join(err, found.table(stdout))
 }
 
 // A bench is what the measurements share.

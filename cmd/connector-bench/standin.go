@@ -33,7 +33,7 @@ type standIn struct {
 
 func newStandIn(ctx context.Context, pageTime time.Duration) (_ *standIn, err error) {
 	//nolint:contextcheck // the server lives until it is closed
-	local, err := stripetest.NewServer(stripetest.Options{Strict: true, MaxCalls: -1})
+	local, err := stripetest.NewServer(stripetest.Options{Strict: true, MaxCalls: -1, EndpointLimit: 1000})
 	if err != nil {
 		return nil, err
 	}
