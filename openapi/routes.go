@@ -325,7 +325,10 @@ func platformPaths() object {
 
 		route("/v1/events", do("get", operation{
 			id: "listEvents", tag: tagDeliveries, summary: "List events", role: "manage", errors: pages, answers: list("Event"),
-			parameters: slices.Concat([]object{queryParameter("endpoint", "Only those that arrived here.", false, text), queryParameter("type", "Only these types, with commas between them.", false, text)}, span, page),
+			parameters: slices.Concat([]object{
+				queryParameter("endpoint", "Only those that arrived here.", false, text), queryParameter("type", "Only these types, with commas between them.", false, text),
+				queryParameter("object", "Only about the object with this id, such as cus_….", false, text),
+			}, span, page),
 		})),
 		route("/v1/events/{id}", member{"parameters", []object{id}}, do("get", operation{
 			id: "getEvent", tag: tagDeliveries, summary: "Get an event", role: "manage", help: "With its payload, and what became of it at every webhook.", errors: finds, answers: one(http.StatusOK, "The event.", schemaRef("Event")),
@@ -334,6 +337,7 @@ func platformPaths() object {
 			id: "listDeliveries", tag: tagDeliveries, summary: "List deliveries", role: "manage", errors: pages, answers: list("Delivery"),
 			parameters: slices.Concat([]object{
 				queryParameter("webhook", "Only to this webhook.", false, text), queryParameter("event", "Only of this event.", false, text),
+				queryParameter("object", "Only of events about the object with this id, such as cus_….", false, text),
 				queryParameter("type", "Only of this type of event.", false, text), queryParameter("state", "Only in this state.", false, deliveryState),
 			}, span, page),
 		})),

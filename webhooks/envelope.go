@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // ErrMalformed means that a signed body is not an event.
@@ -20,19 +22,31 @@ type envelope struct {
 	APIVersion string
 	Livemode   bool
 	Created    time.Time // zero when Stripe did not say
+	Object     string    // id of what it is about; empty if that has none
+}
+
+// outside is how Stripe writes the envelope.
+type outside struct {
+	ID         string          `json:"id"`
+	Type       string          `json:"type"`
+	Account    string          `json:"account"`
+	APIVersion string          `json:"api_version"`
+	Livemode   *bool           `json:"livemode"`
+	Created    json.RawMessage `json:"created"`
 }
 
 // openEnvelope reads what is on an event's outside. It keeps nothing of the body but the short texts of the envelope.
 func openEnvelope(body []byte) (envelope, error) {
 	var wire struct {
-		ID         string          `json:"id"`
-		Type       string          `json:"type"`
-		Account    string          `json:"account"`
-		APIVersion string          `json:"api_version"`
-		Livemode   *bool           `json:"livemode"`
-		Created    json.RawMessage `json:"created"`
+		outside
+		Data struct {
+			Object struct {
+				ID string `json:"id"`
+			} `json:"object"`
+		} `json:"data"`
 	}
-	if err := json.Unmarshal(body, &wire); err != nil {
+	// An event counts whatever its data is.
+	if json.Unmarshal(body, &wire) != nil && json.Unmarshal(body, &wire.outside) != nil {
 		return envelope{}, ErrMalformed // The cause may quote the body.
 	}
 	switch {
@@ -50,6 +64,9 @@ func openEnvelope(body []byte) (envelope, error) {
 	}
 	if seconds, err := strconv.ParseInt(string(wire.Created), 10, 64); err == nil {
 		e.Created = time.Unix(seconds, 0).UTC()
+	}
+	if id := wire.Data.Object.ID; len(id) <= 255 && !strings.ContainsFunc(id, unicode.IsControl) { // merchants choose those of plans
+		e.Object = id
 	}
 	return e, nil
 }

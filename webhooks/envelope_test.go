@@ -24,8 +24,23 @@ func TestOpenEnvelope(t *testing.T) {
 				"data":{"object":{"id":"cus_1","type":"x","livemode":true}},"livemode":false,"type":"customer.created"}`,
 			want: envelope{
 				ID: "evt_1", Type: "customer.created", Account: "acct_1", APIVersion: "2024-06-20",
-				Created: time.Unix(1700000000, 0).UTC(),
+				Created: time.Unix(1700000000, 0).UTC(), Object: "cus_1",
 			},
+		},
+		{
+			name: "object without an id",
+			body: `{"id":"evt_1","livemode":true,"type":"balance.available","data":{"object":{"object":"balance"}}}`,
+			want: envelope{ID: "evt_1", Type: "balance.available", Livemode: true},
+		},
+		{
+			name: "data of another form",
+			body: `{"id":"evt_1","livemode":true,"type":"a.b","data":[{"object":{"id":7}}]}`,
+			want: envelope{ID: "evt_1", Type: "a.b", Livemode: true},
+		},
+		{
+			name: "object's id with a line break",
+			body: `{"id":"evt_1","livemode":true,"type":"a.b","data":{"object":{"id":"cus_1\nx"}}}`,
+			want: envelope{ID: "evt_1", Type: "a.b", Livemode: true},
 		},
 		{
 			name: "nulls",

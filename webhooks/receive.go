@@ -155,7 +155,7 @@ func (r *Receiver) newEvent(endpoint string, event envelope, body []byte) store.
 	}
 	return store.NewEvent{
 		Endpoint: endpoint, ID: event.ID, Type: event.Type, Body: body, Account: event.Account, Livemode: event.Livemode,
-		APIVersion: event.APIVersion, Created: created, Source: store.SourceWebhook,
+		APIVersion: event.APIVersion, Created: created, Source: store.SourceWebhook, Object: event.Object,
 	}
 }
 

@@ -183,6 +183,7 @@ type event struct {
 	ID         string          `json:"id"`
 	Type       string          `json:"type"`
 	Endpoint   string          `json:"endpoint"`
+	Object     string          `json:"object"`
 	Account    string          `json:"account"`
 	Livemode   bool            `json:"livemode"`
 	APIVersion string          `json:"api_version"`

@@ -30,7 +30,8 @@ func (p deliveriesPage) NameOf(id string) string {
 
 func (c *console) listDeliveries(v *visit) error {
 	in := v.r.URL.Query()
-	if id := strings.TrimSpace(in.Get("event")); strings.HasPrefix(id, "dlv_") {
+	id := strings.TrimSpace(in.Get("id"))
+	if strings.HasPrefix(id, "dlv_") {
 		v.redirect("/console/deliveries/" + url.PathEscape(id))
 		return nil
 	}
@@ -41,6 +42,11 @@ func (c *console) listDeliveries(v *visit) error {
 	}
 	p.Webhooks = hooks.Data
 	q := pick(in, "webhook", "event", "type", "state", "cursor")
+	if strings.HasPrefix(id, "evt_") {
+		q.Set("event", id)
+	} else if id != "" {
+		q.Set("object", id)
+	}
 	q.Set("limit", "30")
 	if p.Faults = times(in, q); len(p.Faults) == 0 {
 		var l list[delivery]

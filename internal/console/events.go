@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,12 +8,11 @@ import (
 )
 
 type eventsPage struct {
-	Events  []event
-	In      url.Values // the filters as given
-	Next    string
-	Live    bool
-	Scanned int // how many events were looked through for an object
-	Faults  faultsByField
+	Events []event
+	In     url.Values // the filters as given
+	Next   string
+	Live   bool
+	Faults faultsByField
 }
 
 // Filter is a query string with the filters and what else is given.
@@ -35,29 +33,22 @@ func filterQuery(in url.Values, pairs []string) string {
 
 func (c *console) listEvents(v *visit) error {
 	in := v.r.URL.Query()
-	object := strings.TrimSpace(in.Get("object"))
-	if strings.HasPrefix(object, "evt_") {
-		v.redirect("/console/events/" + url.PathEscape(object))
+	if id := strings.TrimSpace(in.Get("object")); strings.HasPrefix(id, "evt_") {
+		v.redirect("/console/events/" + url.PathEscape(id))
 		return nil
 	}
-	p := eventsPage{In: in, Live: in.Get("cursor") == "" && in.Get("live") != "off" && object == ""}
-	q := pick(in, "type", "cursor")
-	p.Faults = times(in, q)
+	p := eventsPage{In: in, Live: in.Get("cursor") == "" && in.Get("live") != "off"}
+	q := pick(in, "type", "object", "cursor")
 	q.Set("limit", "30")
-	var err error
-	switch {
-	case len(p.Faults) > 0:
-	case object != "":
-		err = v.scan(object, q, &p)
-	default:
+	if p.Faults = times(in, q); len(p.Faults) == 0 {
 		var l list[event]
-		err = v.get("/v1/events", q, &l)
+		err := v.get("/v1/events", q, &l)
+		if failed := refused(err); failed != nil && len(failed.Fields) > 0 {
+			p.Faults = byField(failed.Fields)
+		} else if err != nil {
+			return err
+		}
 		p.Events, p.Next = l.Data, l.More()
-	}
-	if failed := refused(err); failed != nil && len(failed.Fields) > 0 {
-		p.Faults = byField(failed.Fields)
-	} else if err != nil {
-		return err
 	}
 	if v.htmx() {
 		return v.part("events", "list", p)
@@ -82,41 +73,6 @@ func times(in, q url.Values) faultsByField {
 		q.Set(name, at.Format(time.RFC3339))
 	}
 	return faults
-}
-
-const (
-	scanPage = 50
-	scanMost = 150 // events in one request; the payloads are read one by one
-)
-
-// scan looks for events whose payload mentions an object, newest first, through as many as one request may take.
-func (v *visit) scan(object string, q url.Values, p *eventsPage) error {
-	mention := []byte(`"` + object + `"`)
-	q.Set("limit", "50")
-	for p.Scanned < scanMost {
-		var l list[event]
-		if err := v.get("/v1/events", q, &l); err != nil {
-			return err
-		}
-		for _, e := range l.Data {
-			var full event
-			if err := v.get(below("/v1/events", e.ID), nil, &full); err != nil {
-				if failed := refused(err); failed != nil && failed.Status == http.StatusNotFound {
-					continue // pruned meanwhile
-				}
-				return err
-			}
-			if bytes.Contains(full.Payload, mention) {
-				p.Events = append(p.Events, e)
-			}
-		}
-		p.Scanned += len(l.Data)
-		if p.Next = l.More(); p.Next == "" || len(l.Data) < scanPage {
-			return nil
-		}
-		q.Set("cursor", p.Next)
-	}
-	return nil
 }
 
 type eventPage struct {

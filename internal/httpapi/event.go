@@ -16,6 +16,7 @@ type eventView struct {
 	ID         string          `json:"id"` // Stripe's
 	Type       string          `json:"type"`
 	Endpoint   string          `json:"endpoint"`
+	Object     string          `json:"object,omitempty"` // id of what it is about
 	Account    string          `json:"account,omitempty"`
 	Livemode   bool            `json:"livemode"`
 	APIVersion string          `json:"api_version"`
@@ -37,15 +38,17 @@ type fateView struct {
 
 func viewEvent(e store.Event) eventView {
 	return eventView{
-		ID: e.ID, Type: e.Type, Endpoint: e.Endpoint, Account: e.Account, Livemode: e.Livemode, APIVersion: e.APIVersion, Source: e.Source,
+		ID: e.ID, Type: e.Type, Endpoint: e.Endpoint, Object: e.Object, Account: e.Account, Livemode: e.Livemode, APIVersion: e.APIVersion, Source: e.Source,
 		Created: e.Created.UTC(), Received: e.Received.UTC(), Payload: e.Body,
 	}
 }
 
 func (s *server) listEvents(w http.ResponseWriter, r *http.Request, caller connection.Caller) error {
 	q := query{r: r}
-	f := store.EventFilter{Endpoint: q.text("endpoint"), Types: q.list("type"), From: q.time("from"), To: q.time("to")}
-	page := q.page("endpoint", "type", "from", "to")
+	f := store.EventFilter{
+		Endpoint: q.text("endpoint"), Types: q.list("type"), Object: q.text("object"), From: q.time("from"), To: q.time("to"),
+	}
+	page := q.page("endpoint", "type", "object", "from", "to")
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -127,10 +130,10 @@ func orNone(status int) *int {
 func (s *server) listDeliveries(w http.ResponseWriter, r *http.Request, caller connection.Caller) error {
 	q := query{r: r}
 	f := store.DeliveryFilter{
-		Webhook: q.text("webhook"), Event: q.text("event"), Type: q.text("type"), From: q.time("from"), To: q.time("to"),
+		Webhook: q.text("webhook"), Event: q.text("event"), Object: q.text("object"), Type: q.text("type"), From: q.time("from"), To: q.time("to"),
 		State: oneOf(&q, "state", store.DeliveryPending, store.DeliveryDelivered, store.DeliveryDead, store.DeliverySkipped),
 	}
-	page := q.page("webhook", "event", "type", "state", "from", "to")
+	page := q.page("webhook", "event", "object", "type", "state", "from", "to")
 	if err := q.err(); err != nil {
 		return err
 	}

@@ -309,6 +309,7 @@ type NewEvent struct {
 	APIVersion string
 	Created    time.Time // by Stripe
 	Source     Source
+	Object     string // Stripe's id of what the event is about; empty if that has none, such as a balance
 	Webhook    string // only for this webhook, whatever its types and since; empty: for all of the pool
 	Trace      string // of its arrival, as in a traceparent header; empty: nobody follows it
 }
@@ -332,6 +333,7 @@ type Event struct {
 	Type       string
 	Body       []byte // empty in lists
 	Trace      string // the same as NewEvent's; empty in lists
+	Object     string // the same as NewEvent's
 	Account    string
 	Livemode   bool
 	APIVersion string
@@ -350,6 +352,7 @@ type Ingested struct {
 // An EventFilter narrows a list of events. Empty fields do not.
 type EventFilter struct {
 	Endpoint string
+	Object   string
 	Types    []string
 	From, To time.Time // by Stripe's creation time; From is included, To is not
 }
@@ -430,6 +433,7 @@ const (
 type DeliveryFilter struct {
 	Webhook  string
 	Event    string
+	Object   string // the event's
 	State    DeliveryState
 	Type     string
 	From, To time.Time // by the delivery's creation; From is included, To is not

@@ -76,6 +76,13 @@ func DeliveryByID(ctx context.Context, q Querier, id string) (store.Delivery, er
 // Deliveries is Deliveries.Deliveries.
 func Deliveries(ctx context.Context, q Querier, workspace string, f store.DeliveryFilter, p store.Page) (store.List[store.Delivery], error) {
 	s := selectWhere("SELECT "+DeliveryColumns+" FROM deliveries WHERE workspace = $1", workspace)
+	if f.Object != "" {
+		// Few events are about one object. MATERIALIZED and CROSS JOIN have engines begin with them rather than with the
+		// newest deliveries of all.
+		s = selectWhere("WITH about AS MATERIALIZED (SELECT d.* FROM events e CROSS JOIN deliveries d WHERE e.workspace = $1 "+
+			"AND e.object <> '' AND e.object = $2 AND d.event = e.id AND d.endpoint = e.endpoint) "+
+			"SELECT "+DeliveryColumns+" FROM about WHERE TRUE", workspace, f.Object)
+	}
 	s.equal("webhook", f.Webhook)
 	s.equal("event", f.Event)
 	s.equal("state", string(f.State))

@@ -165,7 +165,7 @@ func ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingestion, self s
 			result.New = true
 			e := &store.Event{
 				ID: in.ID, Workspace: found.workspaces[in.Endpoint], Endpoint: in.Endpoint, Type: in.Type, Body: in.Body,
-				Account: in.Account, Livemode: in.Livemode, APIVersion: in.APIVersion, Source: in.Source, Trace: in.Trace,
+				Account: in.Account, Livemode: in.Livemode, APIVersion: in.APIVersion, Source: in.Source, Object: in.Object, Trace: in.Trace,
 				Created: portable.Time(portable.Micros(in.Created)), Received: portable.Time(received),
 			}
 			for _, c := range found.candidates[in.Endpoint] {
@@ -257,10 +257,10 @@ func queueEvents(b *pgx.Batch, calls []*ingestion) *findings {
 		return cmp.Or(cmp.Compare(a.Endpoint, b.Endpoint), cmp.Compare(a.ID, b.ID))
 	})
 	var c struct {
-		id, endpoint, kind, account, version, source, trace []string
-		livemode                                            []bool
-		created                                             []int64
-		body                                                [][]byte
+		id, endpoint, kind, account, version, source, object, trace []string
+		livemode                                                    []bool
+		created                                                     []int64
+		body                                                        [][]byte
 	}
 	for _, key := range keys {
 		e := events[key]
@@ -271,6 +271,7 @@ func queueEvents(b *pgx.Batch, calls []*ingestion) *findings {
 		c.id, c.endpoint, c.kind = append(c.id, e.ID), append(c.endpoint, e.Endpoint), append(c.kind, e.Type)
 		c.account, c.version = append(c.account, e.Account), append(c.version, e.APIVersion)
 		c.source, c.livemode = append(c.source, string(e.Source)), append(c.livemode, e.Livemode)
+		c.object = append(c.object, e.Object)
 		c.created, c.body, c.trace = append(c.created, portable.Micros(e.Created)), append(c.body, body), append(c.trace, e.Trace)
 	}
 	var endpoints, kinds []string
@@ -288,11 +289,11 @@ func queueEvents(b *pgx.Batch, calls []*ingestion) *findings {
 		})
 	}
 	b.Queue("INSERT INTO events ("+portable.EventColumns+", body, trace) "+
-		"SELECT e.id, e.endpoint, p.workspace, e.type, e.account, e.livemode, e.api_version, e.source, e.created, "+clock+", e.body, e.trace "+
-		"FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BOOLEAN[], $6::TEXT[], $7::TEXT[], $8::BIGINT[], $9::BYTEA[], $10::TEXT[]) "+
-		"WITH ORDINALITY AS e (id, endpoint, type, account, livemode, api_version, source, created, body, trace, n) "+
+		"SELECT e.id, e.endpoint, p.workspace, e.type, e.account, e.livemode, e.api_version, e.source, e.object, e.created, "+clock+", e.body, e.trace "+
+		"FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BOOLEAN[], $6::TEXT[], $7::TEXT[], $8::TEXT[], $9::BIGINT[], $10::BYTEA[], $11::TEXT[]) "+
+		"WITH ORDINALITY AS e (id, endpoint, type, account, livemode, api_version, source, object, created, body, trace, n) "+
 		"JOIN endpoints p ON p.id = e.endpoint ORDER BY e.n ON CONFLICT DO NOTHING RETURNING endpoint, id, received",
-		c.id, c.endpoint, c.kind, c.account, c.livemode, c.version, c.source, c.created, c.body, c.trace).Query(func(rows pgx.Rows) error {
+		c.id, c.endpoint, c.kind, c.account, c.livemode, c.version, c.source, c.object, c.created, c.body, c.trace).Query(func(rows pgx.Rows) error {
 		var key portable.EventKey
 		var received int64
 		_, err := pgx.ForEachRow(rows, []any{&key.Endpoint, &key.ID, &received}, func() error {

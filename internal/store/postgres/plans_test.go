@@ -51,7 +51,7 @@ func populate(t *testing.T, url string) {
 			'[]', 1, 1000000 * i::BIGINT, 0 FROM generate_series(0, %d - 1) i`, webhooks),
 		`INSERT INTO wishes SELECT endpoint, json_array_elements_text(event_types::JSON), id FROM webhooks`,
 		fmt.Sprintf(`INSERT INTO events SELECT 'evt_' || lpad(i::TEXT, 9, '0'), 'ep_' || i %% 100, 'w', 'type.' || i / 100 %% 50, '', FALSE, '',
-			'webhook', `+clock+` - 1000000 * (%[1]d - i::BIGINT), `+clock+` - 1000000 * (%[1]d - i::BIGINT),
+			'webhook', 'cus_' || i / 10, `+clock+` - 1000000 * (%[1]d - i::BIGINT), `+clock+` - 1000000 * (%[1]d - i::BIGINT),
 			convert_to(repeat('{"object":"event"}', 60), 'UTF8'), '' FROM generate_series(0, %[1]d - 1) i`, events),
 		`INSERT INTO deliveries SELECT 'dlv_' || e.id, 'w', w.id, e.endpoint, e.id, e.type, s.state, '', 1, 1, 200,
 				CASE WHEN s.state <> 'pending' THEN 0 WHEN n % 100 = 2 THEN e.received + 86400000000 * 365 ELSE e.received END, e.received, FALSE
@@ -120,6 +120,8 @@ func TestPlans(t *testing.T) {
 			{Endpoint: "ep_1"},
 			{Types: []string{"type.7"}},
 			{Types: []string{"type.nothing"}},
+			{Object: "cus_7"},
+			{Object: "cus_7", Types: []string{"type.7"}},
 			{Endpoint: "ep_1", Types: []string{"type.7"}},
 			{From: now.Add(-2 * time.Hour), To: now.Add(-time.Hour)},
 		} {
@@ -135,6 +137,8 @@ func TestPlans(t *testing.T) {
 			{},
 			{Webhook: w.Webhook},
 			{Event: w.Event},
+			{Object: "cus_7"},
+			{Object: "cus_7", State: store.DeliveryDead},
 			{Type: w.Type},
 			{Type: "type.nothing"},
 			{State: store.DeliveryDead},

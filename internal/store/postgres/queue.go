@@ -107,7 +107,7 @@ const take = `WITH lane AS (
 	RETURNING d.*, due.round, due.n
 )
 SELECT t.id, t.workspace, t.webhook, t.endpoint, t.event, t.type, t.state, t.reason, t.attempts, t.tries, t.last_status, t.next_at,
-	t.created, e.id, e.endpoint, e.workspace, e.type, e.account, e.livemode, e.api_version, e.source, e.created, e.received,
+	t.created, e.id, e.endpoint, e.workspace, e.type, e.account, e.livemode, e.api_version, e.source, e.object, e.created, e.received,
 	CASE WHEN row_number() OVER (PARTITION BY t.endpoint, t.event ORDER BY t.round, t.n) = 1 THEN e.body END, e.trace
 FROM taken t JOIN events e ON e.endpoint = t.endpoint AND e.id = t.event ORDER BY t.round, t.n`
 

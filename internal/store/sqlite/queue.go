@@ -51,7 +51,7 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 	}
 	e := &store.Event{
 		ID: in.ID, Workspace: p.workspace, Endpoint: in.Endpoint, Type: in.Type, Body: in.Body, Account: in.Account,
-		Livemode: in.Livemode, APIVersion: in.APIVersion, Source: in.Source, Trace: in.Trace,
+		Livemode: in.Livemode, APIVersion: in.APIVersion, Source: in.Source, Object: in.Object, Trace: in.Trace,
 		Created: portable.Time(portable.Micros(in.Created)), Received: portable.Time(portable.Micros(t.now)),
 	}
 	isNew, err := portable.InsertEvent(ctx, t, e)

@@ -349,6 +349,7 @@ func lists() suite {
 			other := newLine(t, s, "a")
 			for i := range 6 {
 				e := l.event([]string{"a.b", "c.d", "e.f"}[i%3])
+				e.Object = []string{"cus_1", ""}[i%2]
 				l.ingest(t, e)
 				e.Endpoint = other.endpoint.ID // the same event at another endpoint
 				l.ingest(t, e)
@@ -363,6 +364,9 @@ func lists() suite {
 				"type":     {store.EventFilter{Endpoint: l.endpoint.ID, Types: []string{"a.b"}}, []string{"4", "1"}},
 				"types":    {store.EventFilter{Endpoint: l.endpoint.ID, Types: []string{"a.b", "e.f"}}, []string{"6", "4", "3", "1"}},
 				"time":     {store.EventFilter{Endpoint: l.endpoint.ID, From: at(2), To: at(4)}, []string{"3", "2"}},
+				"object":   {store.EventFilter{Endpoint: l.endpoint.ID, Object: "cus_1"}, []string{"5", "3", "1"}},
+				"both":     {store.EventFilter{Endpoint: l.endpoint.ID, Object: "cus_1", Types: []string{"a.b", "c.d"}}, []string{"5", "1"}},
+				"nobody":   {store.EventFilter{Object: "cus_2"}, nil},
 				"nothing":  {store.EventFilter{Types: []string{"x.y"}}, nil},
 			}
 			for name, tt := range tests {
@@ -381,7 +385,10 @@ func lists() suite {
 		},
 		"DeliveryFilters": func(t *testing.T, s store.Store) {
 			l := newLine(t, s, "a", []string{"*"}, []string{"a.b"})
-			l.fill(t, 2, "a.b")
+			l.fill(t, 1, "a.b")
+			about := l.event("a.b")
+			about.Object = "cus_1"
+			l.ingest(t, about)
 			l.fill(t, 1, "c.d")
 			work := l.claim(t, lease, 100)
 			l.finish(t, work[0], store.Outcome{Verdict: store.VerdictDead})
@@ -394,6 +401,9 @@ func lists() suite {
 				"webhook":             {store.DeliveryFilter{Webhook: l.webhooks[0].ID}, 3},
 				"type":                {store.DeliveryFilter{Type: "c.d"}, 1},
 				"event":               {store.DeliveryFilter{Event: "evt_000001"}, 2},
+				"object":              {store.DeliveryFilter{Object: "cus_1"}, 2},
+				"object and webhook":  {store.DeliveryFilter{Object: "cus_1", Webhook: l.webhooks[0].ID}, 1},
+				"other object":        {store.DeliveryFilter{Object: "cus_2"}, 0},
 				"state":               {store.DeliveryFilter{State: store.DeliveryDead}, 1},
 				"webhook and state":   {store.DeliveryFilter{Webhook: dead.Webhook, State: store.DeliveryDead}, 1},
 				"state and type":      {store.DeliveryFilter{State: store.DeliveryDead, Type: dead.Type}, 1},

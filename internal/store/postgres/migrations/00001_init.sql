@@ -101,6 +101,7 @@ CREATE TABLE events (
     livemode    BOOLEAN NOT NULL,
     api_version TEXT NOT NULL,
     source      TEXT NOT NULL,
+    object      TEXT COLLATE "C" NOT NULL, -- id of what it is about; empty if that has none
     created     BIGINT NOT NULL,
     received    BIGINT NOT NULL,
     body        BYTEA NOT NULL,
@@ -108,6 +109,7 @@ CREATE TABLE events (
 );
 CREATE INDEX events_list ON events (workspace, created, id, endpoint);
 CREATE INDEX events_type ON events (workspace, type, created, id, endpoint);
+CREATE INDEX events_object ON events (workspace, object, created, id, endpoint) WHERE object <> '';
 CREATE INDEX events_endpoint ON events (endpoint, created, id);
 CREATE INDEX events_id ON events (workspace, id);
 CREATE INDEX events_received ON events (received);
