@@ -857,8 +857,8 @@ func TestFilters(t *testing.T) {
 	if customers.Bundles[0].Name == "Ann" {
 		want, other = ann, ben
 	}
-	b.get("/console/events?object="+id).want(http.StatusOK).has(want).lacks(other)
-	b.get("/console/deliveries?id="+id).want(http.StatusOK).has(want).lacks(other)
+	b.get("/console/events?object=" + id).want(http.StatusOK).has(want).lacks(other)
+	b.get("/console/deliveries?id=" + id).want(http.StatusOK).has(want).lacks(other)
 	b.get("/console/events?object=cus_nobody").want(http.StatusOK).has("No event is about this object")
 	b.get("/console/events?type=product.created").want(http.StatusOK).lacks(ann, ben)
 	b.get("/console/events?type=customer.created").want(http.StatusOK).has(ann, ben, "every 2s")
