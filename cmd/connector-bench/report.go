@@ -91,7 +91,7 @@ func (r row) cells() []string {
 	case times:
 		value, target = fmt.Sprintf("%.2f", r.Value), fmt.Sprintf("≤ %.2f", r.Target)
 	case excess:
-		value, target = "+"+number(r.Value), "≤ +"+number(r.Target)
+		value, target = fmt.Sprintf("%+.2f", r.Value), fmt.Sprintf("≤ %+.2f", r.Target)
 	case limit:
 		value, target = number(r.Value), "≤ "+number(r.Target)
 	case floor:
