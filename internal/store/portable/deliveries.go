@@ -68,11 +68,6 @@ func Delivery(ctx context.Context, q Querier, workspace, id string) (store.Deliv
 		"SELECT "+DeliveryColumns+" FROM deliveries WHERE id = $1 AND workspace = $2", id, workspace))
 }
 
-// DeliveryByID returns a delivery of any workspace.
-func DeliveryByID(ctx context.Context, q Querier, id string) (store.Delivery, error) {
-	return one(scanDelivery, q.QueryRowContext(ctx, "SELECT "+DeliveryColumns+" FROM deliveries WHERE id = $1", id))
-}
-
 // Deliveries is Deliveries.Deliveries.
 func Deliveries(ctx context.Context, q Querier, workspace string, f store.DeliveryFilter, p store.Page) (store.List[store.Delivery], error) {
 	s := selectWhere("SELECT "+DeliveryColumns+" FROM deliveries WHERE workspace = $1", workspace)
