@@ -25,6 +25,7 @@ type load struct {
 	sent    map[string]time.Time // when the acknowledged attempt began
 	took    []time.Duration      // until the acknowledgement
 	refused int                  // attempts that were not acknowledged
+	why     string               // of the last of them
 	changed chan struct{}        // closed and replaced at each acknowledgement
 }
 
@@ -62,6 +63,7 @@ func (l *load) try(s *sender, pace *rate.Limiter, id string, body []byte) bool {
 	defer l.mu.Unlock()
 	if err != nil || status != http.StatusOK {
 		l.refused++
+		l.why = fmt.Sprintf("status %d, %v, after %v", status, err, time.Since(began).Round(time.Millisecond))
 		return false
 	}
 	l.acked, l.took, l.sent[id] = append(l.acked, id), append(l.took, time.Since(began)), began

@@ -28,7 +28,8 @@ func newReplicas(t *testing.T, stripe *stripetest.Server, db *pgtest.Server, set
 	return a, a.replica()
 }
 
-// A balancer spreads requests over replicas, and tries the other ones where one is not there.
+// A balancer spreads requests over replicas, and tries the other ones where one is not there, twice round as Caddy's does
+// that waits for a moment: a connection may break just while the next replica is being replaced.
 type balancer struct {
 	client *http.Client
 	hosts  []string
@@ -38,7 +39,7 @@ type balancer struct {
 func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
 	var failed error
 	first := int(b.turn.Add(1))
-	for i := range b.hosts {
+	for i := range 2 * len(b.hosts) {
 		attempt := r.Clone(r.Context())
 		attempt.URL.Host = b.hosts[(first+i)%len(b.hosts)]
 		body, err := r.GetBody()
@@ -146,11 +147,11 @@ func TestRollingRestart(t *testing.T) {
 	first = a.start()
 	l.until(t, 3*part)
 	l.mu.Lock()
-	refused := l.refused // later ones are those that stopping cuts
+	refused, why := l.refused, l.why // later ones are those that stopping cuts
 	l.mu.Unlock()
 	acked := l.stop()
 	if refused > 0 {
-		t.Errorf("%d attempts to send failed, want none", refused)
+		t.Errorf("%d attempts to send failed, want none; the last with %s", refused, why)
 	}
 	for i, sub := range subscribers {
 		sub.has(t, acked...)
