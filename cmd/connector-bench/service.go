@@ -72,7 +72,7 @@ func (b *bench) ceiling(ctx context.Context, kind string, args ...string) (*serv
 }
 
 func (b *bench) address(ctx context.Context) (url, listen string, err error) {
-	listen, err = child.FreeAddress(ctx, "127.0.0.1:0")
+	listen, err = child.FreeAddress(ctx, "127.0.0.1")
 	return "http://" + listen, listen, err
 }
 

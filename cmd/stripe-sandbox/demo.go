@@ -21,7 +21,7 @@ import (
 type demo struct {
 	once      bool
 	connector string // path of the binary, see child.Connector
-	listen    string // address of the connector
+	listen    string // address of the connector; empty: a free port
 	data      string // folder of its database; a temporary one if empty
 	stripeKey string // a test key of the real Stripe, or empty for the sandbox
 	stdout    io.Writer
@@ -52,9 +52,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if data, err = filepath.Abs(data); err != nil {
 		return err
 	}
-	listen, err := child.FreeAddress(ctx, d.listen)
-	if err != nil {
-		return err
+	listen := d.listen
+	if listen == "" {
+		if listen, err = child.FreeAddress(ctx, "127.0.0.1"); err != nil {
+			return err
+		}
 	}
 	_, port, err := net.SplitHostPort(listen)
 	if err != nil {

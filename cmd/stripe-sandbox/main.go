@@ -65,7 +65,7 @@ func run(ctx context.Context, args []string, getenv func(string) string, stdout,
 		d := demo{stripeKey: getenv("STRIPE_KEY"), stdout: stdout, stderr: stderr}
 		flags.BoolVar(&d.once, "once", false, "")
 		flags.StringVar(&d.connector, "connector", "", "")
-		flags.StringVar(&d.listen, "listen", "127.0.0.1:0", "")
+		flags.StringVar(&d.listen, "listen", "", "")
 		flags.StringVar(&d.data, "data", "", "")
 		command = func() error { return d.run(ctx) }
 	case "soak":

@@ -55,7 +55,7 @@ func (s *soak) run(ctx context.Context) (err error) {
 		return fmt.Errorf("making a folder for the database: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(data)) }()
-	listen, err := child.FreeAddress(ctx, "127.0.0.1:0")
+	listen, err := child.FreeAddress(ctx, "127.0.0.1")
 	if err != nil {
 		return err
 	}

@@ -5,11 +5,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -131,11 +133,16 @@ func Connector(named string) string {
 	return filepath.Join("bin", "stripe-connector")
 }
 
-// FreeAddress turns an address with port 0 into one with a port that is free now.
-func FreeAddress(ctx context.Context, address string) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
-	if err != nil {
-		return "", fmt.Errorf("looking for a free port: %w", err)
+// FreeAddress finds a port of a host that is free and stays so: it is below the range that systems take the ports of
+// outgoing connections from, and chosen at random, since tests run side by side.
+func FreeAddress(ctx context.Context, host string) (string, error) {
+	var err error
+	for range 100 {
+		var listener net.Listener
+		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(10_000+rand.IntN(20_000))))
+		if err == nil {
+			return listener.Addr().String(), listener.Close()
+		}
 	}
-	return listener.Addr().String(), listener.Close()
+	return "", fmt.Errorf("looking for a free port: %w", err)
 }
