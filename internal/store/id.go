@@ -18,6 +18,7 @@ const (
 	PrefixWebhook    = "whk"
 	PrefixEndpoint   = "ep"
 	PrefixDelivery   = "dlv"
+	PrefixOperations = "ops"
 )
 
 // idText keeps the order of the bytes that it encodes and needs no escaping in a URL.

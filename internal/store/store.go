@@ -45,6 +45,7 @@ type Store interface {
 	Events
 	Deliveries
 	Queue
+	Operations
 
 	// Lock waits until the caller alone, of all processes on this store, holds name. The lock ends with release, with the
 	// process, or unnoticed with the way to the store. It returns the context's error when that ends first.
@@ -136,7 +137,8 @@ type Connections interface {
 	Connection(ctx context.Context, workspace, id string) (Connection, error)
 	// UpdateConnection runs change on the stored connection and stores the result, as one step. change must be quick and
 	// without effects outside its argument, since it may run again; its error is returned and nothing is changed. Id,
-	// workspace and creation time stay as they are. The same holds for UpdateEndpoint and UpdateWebhook.
+	// workspace and creation time stay as they are. The same holds for UpdateEndpoint, UpdateWebhook
+	// and UpdateOperationsURL.
 	UpdateConnection(ctx context.Context, workspace, id string, change func(*Connection) error) (Connection, error)
 	// DeleteConnection also forgets the connection's endpoints. ErrConflict: a webhook uses it.
 	DeleteConnection(ctx context.Context, workspace, id string) error
@@ -157,9 +159,10 @@ type Connection struct {
 
 // What a sealed value is for. With the id of its owner it is the associated data of the seal.
 const (
-	PurposeKey      = "key"      // Connection.Key
-	PurposeEndpoint = "endpoint" // Endpoint.Secrets: Stripe's signing secrets
-	PurposeWebhook  = "webhook"  // Webhook.Secrets: our signing secrets
+	PurposeKey        = "key"        // Connection.Key
+	PurposeEndpoint   = "endpoint"   // Endpoint.Secrets: Stripe's signing secrets
+	PurposeWebhook    = "webhook"    // Webhook.Secrets: our signing secrets
+	PurposeOperations = "operations" // OperationsURL.Secrets: ours too
 )
 
 // A Secret is a sealed signing secret.
@@ -515,4 +518,24 @@ type Backlog struct {
 	Waiting int   // deliveries of paused and disabled webhooks
 	Out     int   // of Pending, those that are claimed
 	Bytes   int64 // what the store takes on disk, if it knows
+}
+
+// Operations keeps where each workspace wants to be told of what needs a person.
+type Operations interface {
+	// SetOperationsURL stores o. A workspace that has one already keeps it and gets only the URL of o. It returns what is stored.
+	SetOperationsURL(ctx context.Context, o OperationsURL) (OperationsURL, error)
+	OperationsURL(ctx context.Context, workspace string) (OperationsURL, error)
+	// UpdateOperationsURL changes the URL or the secrets.
+	UpdateOperationsURL(ctx context.Context, workspace string, change func(*OperationsURL) error) (OperationsURL, error)
+	// DeleteOperationsURL returns the id of what it has deleted.
+	DeleteOperationsURL(ctx context.Context, workspace string) (id string, err error)
+}
+
+// An OperationsURL is told, signed, when webhooks of its workspace fail. There is one for each workspace at most.
+type OperationsURL struct {
+	ID        string // ops_…
+	Workspace string
+	URL       string
+	Secrets   []Secret
+	Created   time.Time
 }

@@ -141,3 +141,9 @@ func (r Reads) Deliveries(
 	l, err := Deliveries(ctx, r.q, workspace, f, p)
 	return l, r.failure(ctx, "listing deliveries", err)
 }
+
+// OperationsURL reads where a workspace wants to be told.
+func (r Reads) OperationsURL(ctx context.Context, workspace string) (store.OperationsURL, error) {
+	o, err := OperationsURL(ctx, r.q, workspace)
+	return o, r.failure(ctx, "reading the operations URL", err)
+}

@@ -87,5 +87,6 @@ func SealedTables() []SealedTable {
 		{"connections", "sealed", store.PurposeKey, false},
 		{"endpoints", "secrets", store.PurposeEndpoint, true},
 		{"webhooks", "secrets", store.PurposeWebhook, true},
+		{"operations", "secrets", store.PurposeOperations, true},
 	}
 }

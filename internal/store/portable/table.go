@@ -43,6 +43,7 @@ func Tables() []Table {
 			"event_types", "state", "reason", "caught:i", "caught_id", "created:i"),
 		table("webhooks", 1, "id", "workspace", "connection", "endpoint", "name", "event_group", "event_types", "url", "state",
 			"reason", "secrets", "since:i", "created:i", "detached:i"),
+		table("operations", 1, "id", "workspace", "url", "secrets", "created:i"),
 		table("events", 2, "endpoint", "id", "workspace", "type", "account", "livemode:t", "api_version", "source", "object", "created:i",
 			"received:i", "body:b", "trace"),
 		table("deliveries", 1, "id", "workspace", "webhook", "endpoint", "event", "type", "state", "reason", "attempts:i", "tries:i",

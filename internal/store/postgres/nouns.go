@@ -235,6 +235,41 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace, id string) error {
 	return err
 }
 
+// SetOperationsURL stores where a workspace wants to be told.
+func (s *Store) SetOperationsURL(ctx context.Context, o store.OperationsURL) (store.OperationsURL, error) {
+	return ask(ctx, s, "storing the operations URL", func(ctx context.Context, tx *sql.Tx) (store.OperationsURL, error) {
+		return portable.SetOperationsURL(ctx, tx, o)
+	})
+}
+
+// UpdateOperationsURL changes where a workspace wants to be told.
+func (s *Store) UpdateOperationsURL(
+	ctx context.Context, workspace string, change func(*store.OperationsURL) error,
+) (store.OperationsURL, error) {
+	return ask(ctx, s, "changing the operations URL", func(ctx context.Context, tx *sql.Tx) (store.OperationsURL, error) {
+		if _, err := tx.ExecContext(ctx, "SELECT FROM operations WHERE workspace = $1 FOR UPDATE", workspace); err != nil {
+			return store.OperationsURL{}, err
+		}
+		before, err := portable.OperationsURL(ctx, tx, workspace)
+		if err != nil {
+			return before, err
+		}
+		o := before
+		if err := change(&o); err != nil {
+			return o, err
+		}
+		o.ID, o.Workspace, o.Created = before.ID, before.Workspace, before.Created
+		return o, portable.PutOperationsURL(ctx, tx, o)
+	})
+}
+
+// DeleteOperationsURL forgets where a workspace wants to be told.
+func (s *Store) DeleteOperationsURL(ctx context.Context, workspace string) (string, error) {
+	return ask(ctx, s, "deleting the operations URL", func(ctx context.Context, tx *sql.Tx) (string, error) {
+		return portable.DeleteOperationsURL(ctx, tx, workspace)
+	})
+}
+
 // Reseal passes every sealed value through seal. What somebody changes meanwhile is passed through again.
 func (s *Store) Reseal(ctx context.Context, seal func(owner, purpose string, sealed []byte) ([]byte, error)) (int, error) {
 	const step = 100

@@ -229,6 +229,40 @@ func nouns() suite {
 			mustDo(t, err)
 			wantEqual(t, "created after detaching", created, true)
 		},
+		"OperationsURL": func(t *testing.T, s store.Store) {
+			mine, foreign := operationsURL("a"), operationsURL("b")
+			wantEqual(t, "stored", must[store.OperationsURL](t)(s.SetOperationsURL(t.Context(), mine)), mine)
+			must[store.OperationsURL](t)(s.SetOperationsURL(t.Context(), foreign))
+			other := operationsURL("a")
+			other.URL, other.Secrets = "https://example.com/other", []store.Secret{{Sealed: []byte("other")}}
+			mine.URL = other.URL
+			wantEqual(t, "stored again", must[store.OperationsURL](t)(s.SetOperationsURL(t.Context(), other)), mine)
+
+			mine.URL, mine.Secrets = "https://example.com/new", []store.Secret{{Sealed: []byte("new")}, {Sealed: []byte("old"), NotAfter: born}}
+			got := must[store.OperationsURL](t)(s.UpdateOperationsURL(t.Context(), "a", func(o *store.OperationsURL) error {
+				o.URL, o.Secrets = mine.URL, mine.Secrets
+				o.ID, o.Workspace, o.Created = "ops_other", "c", time.Time{}
+				return nil
+			}))
+			wantEqual(t, "changed", got, mine)
+			wantEqual(t, "changed and stored", must[store.OperationsURL](t)(s.OperationsURL(t.Context(), "a")), mine)
+			refused := errors.New("refused")
+			_, err := s.UpdateOperationsURL(t.Context(), "a", func(o *store.OperationsURL) error {
+				o.URL = "half"
+				return refused
+			})
+			wantErr(t, "a change that fails", err, refused)
+			wantEqual(t, "after it", must[store.OperationsURL](t)(s.OperationsURL(t.Context(), "a")), mine)
+
+			wantEqual(t, "deleted", must[string](t)(s.DeleteOperationsURL(t.Context(), "a")), mine.ID)
+			_, err = s.DeleteOperationsURL(t.Context(), "a")
+			wantErr(t, "deleting it again", err, store.ErrNotFound)
+			_, err = s.OperationsURL(t.Context(), "a")
+			wantErr(t, "reading what is deleted", err, store.ErrNotFound)
+			_, err = s.UpdateOperationsURL(t.Context(), "a", func(*store.OperationsURL) error { return nil })
+			wantErr(t, "changing what is deleted", err, store.ErrNotFound)
+			wantEqual(t, "another workspace's", must[store.OperationsURL](t)(s.OperationsURL(t.Context(), "b")), foreign)
+		},
 		"OddText": func(t *testing.T, s store.Store) {
 			const odd = "a\x00b\xffc"
 			c := connection("a")

@@ -182,6 +182,13 @@ func webhook(e store.Endpoint, n int, types ...string) store.Webhook {
 	}
 }
 
+func operationsURL(workspace string) store.OperationsURL {
+	return store.OperationsURL{
+		ID: id(store.PrefixOperations), Workspace: workspace, URL: "https://example.com/" + workspace,
+		Secrets: []store.Secret{{Sealed: []byte("sealed " + workspace)}}, Created: born,
+	}
+}
+
 // pages turns all pages of a list and returns the ids.
 func pages[T any](t *testing.T, limit int, read func(store.Page) (store.List[T], error), idOf func(T) string) []string {
 	t.Helper()
@@ -264,16 +271,19 @@ func general() suite {
 				return nil
 			})
 			mustDo(t, err)
+			must[store.OperationsURL](t)(s.SetOperationsURL(t.Context(), operationsURL("w")))
 			seal := func(owner, purpose string, sealed []byte) ([]byte, error) {
 				return fmt.Appendf(nil, "%s %s %s", owner, purpose, sealed), nil
 			}
 			n := must[int](t)(s.Reseal(t.Context(), seal))
-			wantEqual(t, "count", n, 151+2+1)
+			wantEqual(t, "count", n, 151+2+1+1)
 			e := must[store.Endpoint](t)(s.Endpoint(t.Context(), "w", l.endpoint.ID))
 			wantEqual(t, "endpoint secret", string(e.Secrets[1].Sealed), e.ID+" endpoint two")
 			wantEqual(t, "its end", e.Secrets[1].NotAfter, born)
 			c := must[store.Connection](t)(s.Connection(t.Context(), "w", e.Connection))
 			wantEqual(t, "key", string(c.Key), c.ID+" key sealed key")
+			o := must[store.OperationsURL](t)(s.OperationsURL(t.Context(), "w"))
+			wantEqual(t, "operations secret", string(o.Secrets[0].Sealed), o.ID+" operations sealed w")
 			n = must[int](t)(s.Reseal(t.Context(), func(_, _ string, sealed []byte) ([]byte, error) { return sealed, nil }))
 			wantEqual(t, "count of a second time", n, 0)
 			refused := errors.New("refused")

@@ -43,6 +43,8 @@ func source(t *testing.T) *sqlite.Store {
 		ID: "ep_1", Workspace: "w", Connection: "conn_1", Secrets: []store.Secret{{Sealed: []byte("s")}}, State: store.EndpointEnabled,
 	})
 	check(t, err)
+	_, err = s.SetOperationsURL(ctx, store.OperationsURL{ID: "ops_1", Workspace: "w", URL: "https://example.com", Secrets: []store.Secret{{Sealed: []byte("s")}}})
+	check(t, err)
 	for i, state := range []store.WebhookState{store.WebhookActive, store.WebhookPaused, store.WebhookActive} {
 		_, _, err := s.CreateWebhook(ctx, store.Webhook{
 			ID: fmt.Sprint("whk_", i), Workspace: "w", Connection: "conn_1", Endpoint: "ep_1", EventTypes: []string{"a.b", "c.d"},
@@ -127,7 +129,7 @@ func TestCopy(t *testing.T) {
 		rows[r.Table] = r.Rows
 	}
 	want := map[string]int{
-		"workspaces": 1, "tokens": 1, "audit": 1, "connections": 1, "endpoints": 1, "webhooks": 3, "events": 500, "deliveries": 1500, "attempts": 300,
+		"workspaces": 1, "tokens": 1, "audit": 1, "connections": 1, "endpoints": 1, "webhooks": 3, "operations": 1, "events": 500, "deliveries": 1500, "attempts": 300,
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
