@@ -57,7 +57,7 @@ func Document(c *spec.Catalogue) ([]byte, error) {
 		{"tags", tags(c)},
 		{"x-tagGroups", tagGroups(c)},
 		{"paths", paths},
-		{"webhooks", subscriberCalls()},
+		{"webhooks", calls()},
 		{"components", object{
 			{"schemas", schemas},
 			{"responses", problems()},
@@ -67,7 +67,7 @@ func Document(c *spec.Catalogue) ([]byte, error) {
 				{"type", "http"},
 				{"scheme", "bearer"},
 				{"bearerFormat", "sc_…"},
-				{"description", "An API token of a workspace. Its role says what it may do: `run` (modules, forms, lookups), `manage` (also connections, webhooks, events, deliveries) or `admin` (also tokens)."},
+				{"description", "An API token of a workspace. Its role says what it may do: `run` (modules, forms, lookups), `manage` (also connections, webhooks, events, deliveries) or `admin` (also the operations URL, tokens and the audit trail)."},
 			}}}},
 		}},
 	})
@@ -137,6 +137,7 @@ const (
 	tagConnections = "Connections"
 	tagWebhooks    = "Webhooks"
 	tagDeliveries  = "Events and deliveries"
+	tagOperations  = "Operations"
 	tagTokens      = "Tokens"
 	tagService     = "Service"
 )
@@ -161,6 +162,7 @@ func tags(c *spec.Catalogue) []object {
 		object{{"name", tagConnections}, {"description", "Stored Stripe API keys. A key goes in once and never comes out."}},
 		object{{"name", tagWebhooks}, {"description", "What a trigger's user attached: event types of a connection, sent to a URL."}},
 		object{{"name", tagDeliveries}, {"description", "Every event that Stripe sent, and its way to each webhook."}},
+		object{{"name", tagOperations}, {"description", "A URL of the workspace that is told when a webhook begins to fail, is disabled, or works again."}},
 		object{{"name", tagTokens}, {"description", "API tokens of the caller's workspace."}},
 		object{{"name", tagService}, {"description", "How the service itself is, and where Stripe reaches it."}},
 	)
@@ -169,6 +171,6 @@ func tags(c *spec.Catalogue) []object {
 func tagGroups(c *spec.Catalogue) []object {
 	return []object{
 		{{"name", "Modules"}, {"tags", groups(c)}},
-		{{"name", "Platform"}, {"tags", []string{tagForms, tagConnections, tagWebhooks, tagDeliveries, tagTokens, tagService}}},
+		{{"name", "Platform"}, {"tags", []string{tagForms, tagConnections, tagWebhooks, tagDeliveries, tagOperations, tagTokens, tagService}}},
 	}
 }

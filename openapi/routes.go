@@ -212,6 +212,8 @@ func platformPaths() object {
 	name := prop("connection_name", "What people call it.", object{{"type", "string"}, {"maxLength", 255}})
 	key := prop("key", "Stripe API key: sk_… or rk_….", object{{"type", "string"}, {"maxLength", 255}, {"writeOnly", true}})
 	optionally := func(p property) property { p.optional = true; return p }
+	trial := one(http.StatusOK, "What came of it.", closed("", prop("event", "", text), prop("type", "", text), prop("delivered", "", boolean), prop("status", "0: no answer.", integer),
+		prop("answer", "Its first bytes.", text), optional("error", "", text), prop("duration_ms", "", number)))
 	started := one(http.StatusAccepted, "Begun; `GET /v1/jobs/{id}` tells how it goes.", schemaRef("Job"))
 
 	return object{
@@ -307,8 +309,7 @@ func platformPaths() object {
 		})),
 		route("/v1/webhooks/{id}/test", member{"parameters", []object{id}}, do("post", operation{
 			id: "testWebhook", tag: tagWebhooks, summary: "Send a sample", role: "manage", help: "Sends one signed sample at once, and answers what the subscriber said.", errors: finds,
-			answers: one(http.StatusOK, "What came of it.", closed("", prop("event", "", text), prop("type", "", text), prop("delivered", "", boolean), prop("status", "0: no answer.", integer),
-				prop("answer", "Its first bytes.", text), optional("error", "", text), prop("duration_ms", "", number))),
+			answers: trial,
 		})),
 		route("/v1/webhooks/{id}/replay", member{"parameters", []object{id}}, do("post", operation{
 			id: "replayWebhook", tag: tagWebhooks, summary: "Replay events", role: "manage", help: "Sends the events of a span of time again, from the store and from Stripe's last 30 days.",
@@ -349,8 +350,26 @@ func platformPaths() object {
 			errors: slices.Concat(finds, conflicts), answers: one(http.StatusAccepted, "Due.", schemaRef("Delivery")),
 		})),
 
+		route("/v1/operations",
+			do("get", operation{id: "getOperations", tag: tagOperations, summary: "Get the operations URL", role: "admin", errors: finds, answers: one(http.StatusOK, "The URL.", schemaRef("Operations"))}),
+			do("put", operation{
+				id: "setOperations", tag: tagOperations, summary: "Set the operations URL", role: "admin",
+				help:   "There is one for each workspace. Another URL takes the place of the one before and keeps its signing secret.",
+				body:   closed("", prop("url", "Where operational events are sent. It must be what a webhook's URL must be.", text)),
+				errors: reads, answers: slices.Concat(one(http.StatusOK, "Changed.", schemaRef("Operations")), one(http.StatusCreated, "Set. `signing_secret` is shown this once.", schemaRef("Operations"))),
+			}),
+			do("delete", operation{id: "deleteOperations", tag: tagOperations, summary: "Delete the operations URL", role: "admin", help: "Doing so twice is the same as once.", answers: gone("Deleted.")})),
+		route("/v1/operations/rotate-secret", do("post", operation{
+			id: "rotateOperationsSecret", tag: tagOperations, summary: "Rotate the signing secret", role: "admin", help: "The secret of before signs beside the new one for 24 hours.", errors: finds,
+			answers: one(http.StatusOK, "With the new `signing_secret`, shown this once.", schemaRef("Operations")),
+		})),
+		route("/v1/operations/test", do("post", operation{
+			id: "testOperations", tag: tagOperations, summary: "Send a sample", role: "admin", help: "Sends one signed event of the type `connector.test` at once, and answers what the URL said.", errors: finds,
+			answers: trial,
+		})),
+
 		route("/v1/audit", do("get", operation{
-			id: "listAudit", tag: tagTokens, summary: "List who did what", help: "What was done to connections, webhooks and tokens of the workspace, and with which token.",
+			id: "listAudit", tag: tagTokens, summary: "List who did what", help: "What was done to connections, webhooks, the operations URL and tokens of the workspace, and with which token.",
 			role: "admin", parameters: page, errors: pages, answers: list("Deed"),
 		})),
 		route("/v1/tokens",
@@ -404,33 +423,44 @@ func tagged(help string, schema object) object {
 	}
 }
 
-// subscriberCalls is what the service sends to the URLs of webhooks.
-func subscriberCalls() object {
+// calls is what the service sends to URLs of others.
+func calls() object {
 	header := func(name, help string, required bool, schema object) object {
 		return object{{"name", name}, {"in", "header"}, {"required", required}, {"description", help}, {"schema", schema}}
 	}
 	said := func(help string) object { return object{{"description", help}} }
-	return object{{"event", object{{"post", object{
-		{"operationId", "deliverEvent"},
-		{"tags", []string{tagWebhooks}},
-		{"summary", "An event, sent to your URL"},
-		{"description", "Stripe's bytes, signed as Standard Webhooks has it (https://www.standardwebhooks.com): the signature is the base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`, " +
-			"keyed with the base64-decoded part of the webhook's signing secret behind `whsec_`. An event may come more than once; its id tells.\n\n" +
-			"What is not taken is sent again after 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h and then every 4 h up to 3 days, unless the operator set another schedule. `Retry-After` is obeyed. A redirect is not followed."},
-		{"security", []object{}},
-		{"parameters", []object{
-			header("webhook-id", "Id of the event: the same on every attempt.", true, text),
-			header("webhook-timestamp", "Unix seconds of this attempt. Refuse what is too old.", true, text),
-			header("webhook-signature", "`v1,` and the signature. While a secret rotates there are two, with a blank between them.", true, text),
-			header("Stripe-Account", "Connected account that it happened on, for events of connected accounts.", false, text),
-		}},
-		{"requestBody", object{{"required", true}, {"content", object{{"application/json", object{{"schema", schemaRef(objectName("event"))}}}}}}},
-		{"responses", object{
-			{"2XX", said("Taken.")},
-			{"410", said("Never again: the webhook is disabled.")},
-			{"default", said("Not taken; sent again later.")},
-		}},
-	}}}}}
+	call := func(id, tag, summary, help string, body, taken object, more ...object) object {
+		return object{{"post", object{
+			{"operationId", id},
+			{"tags", []string{tag}},
+			{"summary", summary},
+			{"description", help},
+			{"security", []object{}},
+			{"parameters", append([]object{
+				header("webhook-id", "Id of the event: the same on every attempt.", true, text),
+				header("webhook-timestamp", "Unix seconds of this attempt. Refuse what is too old.", true, text),
+				header("webhook-signature", "`v1,` and the signature. While a secret rotates there are two, with a blank between them.", true, text),
+			}, more...)},
+			{"requestBody", object{{"required", true}, {"content", object{{"application/json", object{{"schema", body}}}}}}},
+			{"responses", taken},
+		}}}
+	}
+	const again = "What is not taken is sent again after 5 s, 30 s, 2 min, 10 min, 30 min, 1 h, 2 h and then every 4 h up to 3 days, unless the operator set another schedule. " +
+		"`Retry-After` is obeyed. A redirect is not followed."
+	answers := func(gone string) object {
+		return object{{"2XX", said("Taken.")}, {"410", said(gone)}, {"default", said("Not taken; sent again later.")}}
+	}
+	return object{
+		{"event", call("deliverEvent", tagWebhooks, "An event, sent to your URL",
+			"Stripe's bytes, signed as Standard Webhooks has it (https://www.standardwebhooks.com): the signature is the base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`, "+
+				"keyed with the base64-decoded part of the webhook's signing secret behind `whsec_`. An event may come more than once; its id tells.\n\n"+again,
+			schemaRef(objectName("event")), answers("Never again: the webhook is disabled."),
+			header("Stripe-Account", "Connected account that it happened on, for events of connected accounts.", false, text))},
+		{"operational", call("tellOperations", tagOperations, "An operational event, sent to your operations URL",
+			"What became of a webhook, signed like every event, with the signing secret of the operations URL. An event may come more than once, and after one that was made later: its id and `created` tell. "+
+				"One that is under way when the service stops is lost; the webhook's `state` says the same.\n\n"+again,
+			schemaRef("OperationalEvent"), answers("This one never again."))},
+	}
 }
 
 // parameters are those that several routes have.

@@ -8,7 +8,7 @@
 //	deliver.go    one attempt: sign, dial public addresses only, POST, judge the answer
 //	keeper.go     every few minutes, for each endpoint: reconcile.go mends what differs at Stripe, catchup.go takes in the events
 //	              that did not arrive; health.go says how that goes
-//	guard.go      subscribers that take nothing any more: marked, disabled, and the operator is told
+//	guard.go      subscribers that take nothing any more: marked, disabled, and operations.go tells the workspace
 //	rescue.go     replay and retry in bulk, in the background; sample.go posts a sample
 //
 // An event lies in the store before Stripe is told that we have it, and a delivery stays there until its outcome is

@@ -222,17 +222,24 @@ func (a *Attachment) check(allowPrivate bool) (types, warnings []string, faults 
 	if a.APIVersion != "" && !versionForm.MatchString(a.APIVersion) {
 		fault(fieldAPIVersion, spec.CodeInvalid, "must be a Stripe API version such as 2024-06-20")
 	}
-	switch {
-	case a.URL == "":
-		fault(fieldURL, spec.CodeRequired, "is required")
-	case len(a.URL) > maxTarget:
-		fault(fieldURL, spec.CodeTooLong, fmt.Sprintf("must have at most %d characters", maxTarget))
-	default:
-		if target, ok := errors.AsType[targetError](checkTarget(a.URL, allowPrivate)); ok {
-			fault(fieldURL, spec.CodeRefused, string(target))
-		}
+	if code, message := judgeURL(a.URL, allowPrivate); code != "" {
+		fault(fieldURL, code, message)
 	}
 	return types, warnings, faults
+}
+
+// judgeURL says what is wrong with a URL that we are to call; nothing if the code is empty.
+func judgeURL(url string, allowPrivate bool) (code, message string) {
+	switch {
+	case url == "":
+		return spec.CodeRequired, "is required"
+	case len(url) > maxTarget:
+		return spec.CodeTooLong, fmt.Sprintf("must have at most %d characters", maxTarget)
+	}
+	if target, ok := errors.AsType[targetError](checkTarget(url, allowPrivate)); ok {
+		return spec.CodeRefused, string(target)
+	}
+	return "", ""
 }
 
 // chosenTypes judges types that were picked from a group; the message says what is wrong.

@@ -2,7 +2,6 @@ package webhooks
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"sync"
 	"time"
@@ -28,12 +27,6 @@ const (
 const (
 	reasonFailing = "nothing was delivered for 24 hours"
 	reasonSilent  = "nothing was delivered for 5 days, and deliveries were given up"
-)
-
-// The types of operational events.
-const (
-	TypeFailing  = "connector.webhook.failing"
-	TypeDisabled = "connector.webhook.disabled"
 )
 
 // GuardConfig is what a Guard works with. All fields are needed but Operations.
@@ -74,7 +67,7 @@ func (g *Guard) attempted(ctx context.Context, w *store.Webhook, o *store.Outcom
 	row := g.count(w.ID, delivered)
 	switch {
 	case delivered && w.State == store.WebhookFailing:
-		g.turn(ctx, w, store.WebhookFailing, store.WebhookActive, "", "")
+		g.turn(ctx, w, store.WebhookFailing, store.WebhookActive, "", TypeRecovered)
 	case delivered:
 	case o.Verdict == store.VerdictDead && g.silent(ctx, w, disabledSpan):
 		g.turn(ctx, w, w.State, store.WebhookDisabled, reasonSilent, TypeDisabled)
@@ -155,69 +148,7 @@ func (g *Guard) turn(ctx context.Context, w *store.Webhook, from, to store.Webho
 
 // tell announces a change. Safe to call without a Guard or without Operations.
 func (g *Guard) tell(typ string, w *store.Webhook) {
-	if g != nil && g.Operations != nil && typ != "" {
+	if g != nil && g.Operations != nil {
 		g.Operations.announce(typ, w)
 	}
-}
-
-// OperationsConfig is what Operations work with. All fields are needed.
-type OperationsConfig struct {
-	URL       string
-	Secret    string // whsec_…
-	Deliverer *Deliverer
-	Schedule  Schedule
-	Now       func() time.Time
-	Log       zerolog.Logger
-}
-
-// Operations tell the operator's URL of what needs a person, signed like every event. What is not delivered when the process
-// ends is lost; the state of the webhook and the log say the same.
-type Operations struct {
-	OperationsConfig
-
-	ctx   context.Context // of the deliveries
-	stop  context.CancelFunc
-	under sync.WaitGroup
-}
-
-// NewOperations makes Operations. The caller closes them.
-func NewOperations(cfg OperationsConfig) *Operations {
-	ctx, stop := context.WithCancel(context.Background())
-	return &Operations{OperationsConfig: cfg, ctx: ctx, stop: stop}
-}
-
-// Close gives up what is not delivered. Nothing may be announced after it.
-func (o *Operations) Close() {
-	o.stop()
-	o.under.Wait()
-}
-
-// announce tells that something became of a webhook. The subscriber's URL is left out, since it may hold a secret.
-func (o *Operations) announce(typ string, w *store.Webhook) {
-	now := o.Now()
-	id := store.NewID("evt_connector", now)
-	body, err := json.Marshal(map[string]any{
-		"id": id, "object": "event", "type": typ, "created": now.Unix(), "workspace": w.Workspace,
-		"data": map[string]any{"object": map[string]any{
-			"id": w.ID, "object": "connector.webhook", "webhook_name": w.Name, "connection": w.Connection, "state": w.State, "reason": w.Reason,
-		}},
-	})
-	if err != nil {
-		o.Log.Error().Err(err).Str("type", typ).Msg("making an operational event")
-		return
-	}
-	o.under.Go(func() {
-		m := message{EventID: id, Target: o.URL, Body: body, Secrets: []string{o.Secret}}
-		for tries := 1; ; tries++ {
-			a := o.Deliverer.deliver(o.ctx, m)
-			if a.Verdict == verdictDelivered || o.ctx.Err() != nil {
-				return
-			}
-			o.Log.Warn().Str("type", typ).Int("status", a.Status).Str("error", a.Failure).Msg("delivering an operational event")
-			wait, more := o.Schedule.wait(tries, 0.5)
-			if !more || pause(o.ctx, max(wait, a.RetryAfter)) != nil {
-				return
-			}
-		}
-	})
 }

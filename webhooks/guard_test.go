@@ -2,16 +2,12 @@ package webhooks
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"testing"
 	"time"
 
 	"github.com/rs/zerolog"
-	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"stripe-connector/internal/store"
-	"stripe-connector/internal/stripetest"
 )
 
 // logbook is a Guard's store with one webhook and a log that is given.
@@ -99,43 +95,5 @@ func TestGuard(t *testing.T) {
 				t.Errorf("reason = %q", book.webhook.Reason)
 			}
 		})
-	}
-}
-
-// TestOperationsAreTold: a subscriber that answers 410 disables its webhook, and the operator hears of it, signed.
-func TestOperationsAreTold(t *testing.T) {
-	t.Parallel()
-	secret := newSigningSecret()
-	operator, s := newSubscriber(t), newSubscriber(t)
-	s.answer(http.StatusGone)
-	l := newLine(t, lineOptions{})
-	operations := NewOperations(OperationsConfig{
-		URL: operator.URL, Secret: secret, Deliverer: l.service.deliverer, Schedule: Schedule{}, Now: time.Now, Log: zerolog.Nop(),
-	})
-	t.Cleanup(operations.Close)
-	l.dispatcher.Guard = NewGuard(GuardConfig{Store: l.store, Operations: operations, Now: time.Now, Log: zerolog.Nop()})
-	w := l.attach(Attachment{Connection: l.connection(stripetest.Key), Group: "customer", URL: s.URL + "/with-a-secret"}).Webhook
-	l.emit(l.stripe.Account(stripetest.Key), "customer.created", 1)
-	operator.wait(t, 1)
-	got := operator.got[0]
-	verifier, err := standardwebhooks.NewWebhook(secret)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := verifier.Verify(got.body, got.header); err != nil {
-		t.Error(err)
-	}
-	var event struct {
-		Type, Workspace string
-		Data            struct {
-			Object struct{ ID, State, Reason, URL string }
-		}
-	}
-	if err := json.Unmarshal(got.body, &event); err != nil {
-		t.Fatal(err)
-	}
-	o := event.Data.Object
-	if event.Type != TypeDisabled || event.Workspace != workspace || o.ID != w.ID || o.State != "disabled" || o.Reason != reasonGone || o.URL != "" {
-		t.Errorf("event = %s", got.body)
 	}
 }

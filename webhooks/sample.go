@@ -40,10 +40,14 @@ func (s *Service) Test(ctx context.Context, workspace, id string) (Trial, error)
 		return Trial{}, fmt.Errorf("making a sample: %w", err)
 	}
 	a := s.deliverer.deliver(ctx, message{EventID: eventID, Target: f.webhook.URL, Body: body, Secrets: secrets})
+	return tried(eventID, eventType, a), nil
+}
+
+func tried(eventID, eventType string, a answer) Trial {
 	return Trial{
 		Event: eventID, Type: eventType, Delivered: a.Verdict == verdictDelivered, Status: a.Status, Answer: a.Body,
 		Error: a.Failure, At: a.At, Duration: a.Duration,
-	}, nil
+	}
 }
 
 func sampleType(types []string) string {

@@ -236,6 +236,24 @@ func TestReplicasAgree(t *testing.T) {
 	target.has(t, "evt_5")
 	target.of("evt_5")[0].verify(t, "evt_5", rotated.SigningSecret)
 
+	// What becomes of a webhook at one is told at the URL that was set at the other.
+	operator := newSubscriber(t, nil)
+	var operations webhook
+	a.call(http.MethodPut, "/v1/operations", object{"url": operator.url}).want(http.StatusCreated).into(&operations)
+	target.now(answering(http.StatusGone))
+	atB.accept(t, event("evt_6", twentyTypes[0]))
+	var told string
+	operator.until(t, "a webhook is disabled", func() bool {
+		for told = range operator.arrivals {
+		}
+		return told != ""
+	})
+	disabled := operator.of(told)[0]
+	disabled.verify(t, told, operations.SigningSecret)
+	if text := string(disabled.body); !strings.Contains(text, "connector.webhook.disabled") || !strings.Contains(text, hooks[0].ID) {
+		t.Errorf("told %s, want that %s is disabled", text, hooks[0].ID)
+	}
+
 	// A token that is revoked at one is soon refused by the other.
 	var made struct{ ID, Token string }
 	a.call(http.MethodPost, "/v1/tokens", object{"role": "run", "name": "x"}).want(http.StatusCreated).into(&made)

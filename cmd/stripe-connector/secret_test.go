@@ -36,6 +36,9 @@ func TestSecretsStaySealed(t *testing.T) {
 		SigningSecret string `json:"signing_secret"`
 	}
 	b.call(http.MethodPost, "/v1/webhooks/"+w.ID+"/rotate-secret", nil).want(http.StatusOK).into(&rotated)
+	var operations webhook
+	b.call(http.MethodPut, "/v1/operations", object{"url": "http://" + freeAddress(t) + "/?token=of-the-operator"}).want(http.StatusCreated).into(&operations)
+	b.call(http.MethodPost, "/v1/operations/test", nil).want(http.StatusOK)
 	// Refusals of Stripe's.
 	b.stripe.Fault(stripetest.CardDeclined().On(http.MethodPost, "/v1/payment_intents"))
 	b.call(http.MethodPost, "/v1/modules/create-payment-intent", object{
@@ -54,7 +57,7 @@ func TestSecretsStaySealed(t *testing.T) {
 		"connection": b.conn, "method": "GET", "url": "/v1/customers/" + planted, "qs": []object{{"key": "token", "value": planted}},
 	}).want(http.StatusOK)
 	shown := map[string]string{}
-	for _, path := range []string{"/metrics", "/v1/audit", "/v1/connections", "/v1/webhooks", "/v1/deliveries", "/v1/tokens"} {
+	for _, path := range []string{"/metrics", "/v1/audit", "/v1/connections", "/v1/webhooks", "/v1/deliveries", "/v1/operations", "/v1/tokens"} {
 		shown[path] = string(b.call(http.MethodGet, path, nil).want(http.StatusOK).body)
 	}
 	for _, span := range []string{"GET /v1/tokens", "GET /v1/deliveries", "GET /v1/customers/{id}", "POST /v1/payment_intents", "deliver event"} {
@@ -68,7 +71,8 @@ func TestSecretsStaySealed(t *testing.T) {
 
 	secrets := map[string]string{
 		"Stripe API key": key, "refused Stripe API key": "sk_test_revoked", "Stripe's signing secret": from.secret, "API token": adminToken,
-		"card number": card, "signing secret": w.SigningSecret, "rotated signing secret": rotated.SigningSecret, "sealing key": "MDEyMzQ1Njc4OTAx",
+		"card number": card, "signing secret": w.SigningSecret, "rotated signing secret": rotated.SigningSecret,
+		"operations' signing secret": operations.SigningSecret, "sealing key": "MDEyMzQ1Njc4OTAx",
 		"collector's key": "key_of_the_collector",
 	}
 	look := func(where string, content []byte) {
@@ -89,7 +93,7 @@ func TestSecretsStaySealed(t *testing.T) {
 		t.Error("the metrics or the audit trail show nothing at all")
 	}
 	for where, text := range map[string]string{"log": s.log.String(), "metrics": shown["/metrics"], "audit trail": shown["/v1/audit"], "traces": shown["traces"]} {
-		for _, inURL := range []string{"of-the-subscriber", planted} {
+		for _, inURL := range []string{"of-the-subscriber", "of-the-operator", planted} {
 			if strings.Contains(text, inURL) {
 				t.Errorf("the %s shows %q, which stands in a URL", where, inURL)
 			}

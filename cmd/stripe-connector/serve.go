@@ -95,17 +95,13 @@ func serve(ctx context.Context, in invocation) (err error) {
 	activity := console.NewActivity(time.Now)
 	deliverer := webhooks.NewDeliverer(cfg.DeliveryTimeout, cfg.AllowPrivateTargets, time.Now)
 	defer deliverer.Close()
-	guard := webhooks.GuardConfig{Store: db, Now: time.Now, Log: log}
-	if cfg.OperationsURL != "" {
-		guard.Operations = webhooks.NewOperations(webhooks.OperationsConfig{
-			URL: cfg.OperationsURL, Secret: cfg.OperationsSecret.Reveal(), Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule),
-			Now: time.Now, Log: log,
-		})
-		defer guard.Operations.Close()
-	}
+	operations := webhooks.NewOperations(webhooks.OperationsConfig{
+		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Now: time.Now, Log: log,
+	})
+	defer operations.Close()
 	dispatcher := webhooks.NewDispatcher(webhooks.DispatcherConfig{
 		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule(cfg.RetrySchedule), Grace: drainDeliveries,
-		Guard:   webhooks.NewGuard(guard),
+		Guard:   webhooks.NewGuard(webhooks.GuardConfig{Store: db, Operations: operations, Now: time.Now, Log: log}),
 		Observe: func(w store.Work, o store.Outcome) { activity.Attempted(w, o); counters.Attempted(w, o) }, Tracer: tracer,
 		Now: time.Now, Log: log,
 	})
@@ -130,7 +126,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	var stopping atomic.Bool
 	api := httpapi.Config{
 		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: tokens,
-		Audit: db, Webhooks: hooks, Receiver: receiver(counters.Received),
+		Audit: db, Webhooks: hooks, Operations: operations, Receiver: receiver(counters.Received),
 		Ready: func(ctx context.Context) error {
 			if stopping.Load() {
 				return errors.New("shutting down")

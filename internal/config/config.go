@@ -9,7 +9,6 @@ package config
 
 import (
 	"encoding"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -48,8 +47,6 @@ type Config struct {
 	AllowPrivateTargets bool          `split_words:"true" default:"false" desc:"Let webhooks target http URLs and private addresses. For development only."`
 	DeliveryTimeout     time.Duration `split_words:"true" default:"30s" desc:"Time for one attempt to deliver an event."`
 	RetrySchedule       Schedule      `split_words:"true" default:"5s,30s,2m,10m,30m,1h,2h,4h*17" desc:"Schedule between attempts to deliver, separated by commas; 4h*17 is seventeen times 4h. After the last one a delivery is dead."`
-	OperationsURL       string        `split_words:"true" desc:"URL that is told, signed, when a webhook begins to fail or is disabled. Needs OPERATIONS_SECRET."`
-	OperationsSecret    Secret        `split_words:"true" desc:"Signs what OPERATIONS_URL is sent: whsec_ and the base64 of 24 to 64 bytes."`
 	CatchupInterval     time.Duration `split_words:"true" default:"5m" desc:"How often Stripe's list of events is compared with what was received."`
 	Retention           time.Duration `split_words:"true" default:"720h" desc:"How long delivered events are kept."`
 	LogLevel            zerolog.Level `split_words:"true" default:"info" desc:"One of trace, debug, info, warn, error, disabled."`
@@ -140,9 +137,6 @@ func (c *Config) rules() []rule {
 		{"RateLimit", c.RateLimit >= 0, "must not be negative"},
 		{"MaxConcurrent", c.MaxConcurrent > 0, positive},
 		{"DeliveryTimeout", c.DeliveryTimeout > 0, positive},
-		{"OperationsURL", c.OperationsURL == "" || isBaseURL(strings.SplitN(c.OperationsURL, "?", 2)[0]), "must be an absolute http or https URL without user or fragment"},
-		{"OperationsSecret", c.OperationsSecret.IsZero() == (c.OperationsURL == ""), "must be set when OPERATIONS_URL is, and only then"},
-		{"OperationsSecret", c.OperationsSecret.IsZero() || isSigningSecret(c.OperationsSecret.Reveal()), "must be whsec_ and the base64 of 24 to 64 bytes"},
 		{"CatchupInterval", c.CatchupInterval >= time.Second, "must be at least 1s"},
 		{"Retention", c.Retention > 0, positive},
 		{"LogLevel", c.LogLevel <= zerolog.ErrorLevel || c.LogLevel == zerolog.Disabled, levels},
@@ -178,12 +172,6 @@ func isBaseURL(s string) bool {
 
 func isToken(s string) bool {
 	return len(s) >= 16 && len(s) <= 255 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
-}
-
-func isSigningSecret(s string) bool {
-	text, ok := strings.CutPrefix(s, "whsec_")
-	key, err := base64.StdEncoding.DecodeString(text)
-	return ok && err == nil && len(key) >= 24 && len(key) <= 64
 }
 
 // Unknown returns the variables of the environment that have the prefix and no meaning, which are likely misspelt.

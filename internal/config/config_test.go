@@ -100,7 +100,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		"LISTEN": secret, "PUBLIC_URL": "ftp://" + secret, "DATABASE_URL": "mysql://" + secret, "SECRET_KEYS": "a:" + secret,
 		"ADMIN_TOKEN": secret, "STRIPE_API_BASE": secret, "STRIPE_RATE_TEST": secret, "STRIPE_RATE_LIVE": "0",
 		"REQUEST_TIMEOUT": secret, "MAX_LIMIT": "-1", "RATE_LIMIT": "-1", "MAX_CONCURRENT": "0", "ALLOW_PRIVATE_TARGETS": secret, "DELIVERY_TIMEOUT": "0s",
-		"RETRY_SCHEDULE": "5s," + secret, "CATCHUP_INTERVAL": "1ms", "OPERATIONS_URL": secret, "OPERATIONS_SECRET": secret, "RETENTION": secret, "LOG_LEVEL": secret, "LOG_FORMAT": secret,
+		"RETRY_SCHEDULE": "5s," + secret, "CATCHUP_INTERVAL": "1ms", "RETENTION": secret, "LOG_LEVEL": secret, "LOG_FORMAT": secret,
 	}
 	clean(t, set)
 	_, err := config.Load()
@@ -218,8 +218,8 @@ func TestTable(t *testing.T) {
 		}
 		names = append(names, strings.Trim(cells[1], " `"))
 	}
-	if len(names) != 21 {
-		t.Errorf("got %d variables, want 21", len(names))
+	if len(names) != 19 {
+		t.Errorf("got %d variables, want 19", len(names))
 	}
 	for _, name := range names {
 		clean(t, map[string]string{strings.TrimPrefix(name, config.Prefix+"_"): "\x01:"})

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"regexp"
@@ -21,22 +22,24 @@ type Auditor interface {
 }
 
 // audited are the parts of a path behind which changes are noted, and what one of their things is called.
-var audited = map[string]string{"connections": "connection", "webhooks": "webhook", "tokens": "token"}
+var audited = map[string]string{"connections": "connection", "webhooks": "webhook", "operations": "operations", "tokens": "token"}
 
-// actionOf names what a route does to a connection, a webhook or a token, such as "webhook.pause"; empty: nothing that is
-// noted. It reads the table, so that a new route is noted from the day on which it is added.
+// actionOf names what a route does to one of these, such as "webhook.pause"; empty: nothing that is noted. It reads the table,
+// so that a new route is noted from the day on which it is added.
 func actionOf(at route) string {
 	parts := strings.Split(strings.TrimPrefix(at.pattern, "/v1/"), "/")
-	noun := audited[parts[0]]
+	noun, last := audited[parts[0]], parts[len(parts)-1]
 	switch {
 	case noun == "", at.method == http.MethodGet:
 		return ""
-	case len(parts) == 3: // connections/{id}/check
-		return noun + "." + parts[2]
+	case len(parts) > 1 && last != "{id}": // connections/{id}/check, operations/test
+		return noun + "." + last
 	}
 	switch at.method {
 	case http.MethodPost:
 		return noun + ".create"
+	case http.MethodPut:
+		return noun + ".set"
 	case http.MethodPatch:
 		return noun + ".update"
 	case http.MethodDelete:
@@ -46,7 +49,7 @@ func actionOf(at route) string {
 	}
 }
 
-// did says what was done where the route alone does not tell.
+// did says what was done, and to what, where the route alone does not tell. An empty action is the route's.
 func did(w http.ResponseWriter, action, subject string) {
 	if seen, ok := w.(*statusWriter); ok {
 		seen.action, seen.subject = action, subject
@@ -65,10 +68,7 @@ func (s *server) note(w http.ResponseWriter, r *http.Request, at route, caller c
 	if !ok {
 		return
 	}
-	action, subject := seen.action, seen.subject
-	if action == "" {
-		action, subject = actionOf(at), chi.URLParam(r, "id")
-	}
+	action, subject := cmp.Or(seen.action, actionOf(at)), cmp.Or(seen.subject, chi.URLParam(r, "id"))
 	if action == "" || !ourID.MatchString(subject) {
 		return
 	}

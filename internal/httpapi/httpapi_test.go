@@ -106,8 +106,11 @@ func newService(t *testing.T, change ...func(*stripeapi.Config)) *service {
 	hooks := webhooks.NewService(webhooks.ServiceConfig{
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: s.url, Now: time.Now, Log: log,
 	})
+	operations := webhooks.NewOperations(webhooks.OperationsConfig{
+		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: webhooks.Schedule{time.Millisecond}, Now: time.Now, Log: log,
+	})
 	s.handler = New(Config{
-		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: s.tokens, Audit: db, Webhooks: hooks,
+		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: s.tokens, Audit: db, Webhooks: hooks, Operations: operations,
 		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{Store: db, Secrets: ring, Dispatcher: dispatcher, Now: time.Now, Log: log}),
 		Ready:    db.Ping, MaxLimit: 1000, Log: log, Now: time.Now,
 	})
@@ -121,6 +124,7 @@ func newService(t *testing.T, change ...func(*stripeapi.Config)) *service {
 		hooks.Close()
 		stop()
 		running.Wait()
+		operations.Close()
 		deliverer.Close()
 		stripe.Close()
 		if err := db.Close(); err != nil {
@@ -738,6 +742,15 @@ func TestWorkspacesAreApart(t *testing.T) {
 	s.as(stranger, http.MethodPost, "/v1/modules/retrieve-balance", `{"connection":"`+s.conn+`"}`).want(http.StatusNotFound).problem()
 	s.as(stranger, http.MethodDelete, "/v1/webhooks/"+hook.ID, nil).want(http.StatusNoContent) // gone or never there is the same answer
 	s.call(http.MethodGet, "/v1/webhooks/"+hook.ID, nil).want(http.StatusOK)
+	s.call(http.MethodPut, "/v1/operations", map[string]string{"url": subscriber.URL}).want(http.StatusCreated)
+	s.as(stranger, http.MethodGet, "/v1/operations", nil).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodPost, "/v1/operations/rotate-secret", nil).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodPost, "/v1/operations/test", nil).want(http.StatusNotFound).problem()
+	s.as(stranger, http.MethodDelete, "/v1/operations", nil).want(http.StatusNoContent)
+	s.as(stranger, http.MethodPut, "/v1/operations", `{"url":"http://127.0.0.1:9"}`).want(http.StatusCreated)
+	if got := s.call(http.MethodGet, "/v1/operations", nil).want(http.StatusOK); !strings.Contains(got.body, subscriber.URL) {
+		t.Errorf("the operations URL is %s", got.body)
+	}
 	for _, path := range []string{"/v1/connections", "/v1/webhooks", "/v1/events", "/v1/deliveries"} {
 		var page struct{ Data []json.RawMessage }
 		s.as(stranger, http.MethodGet, path, nil).want(http.StatusOK).into(&page)

@@ -21,7 +21,7 @@ const public connection.Role = ""
 const routeModule = "/v1/modules/{module}"
 
 func (s *server) routes() []route {
-	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+	const get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 	const run, manage, admin = connection.RoleRun, connection.RoleManage, connection.RoleAdmin
 	return []route{
 		{get, "/healthz", public, s.health},
@@ -66,6 +66,12 @@ func (s *server) routes() []route {
 		{get, "/v1/deliveries", manage, s.listDeliveries},
 		{get, "/v1/deliveries/{id}", manage, s.getDelivery},
 		{post, "/v1/deliveries/{id}/retry", manage, s.retryDelivery},
+
+		{get, "/v1/operations", admin, s.getOperations},
+		{put, "/v1/operations", admin, s.setOperations},
+		{del, "/v1/operations", admin, s.removeOperations},
+		{post, "/v1/operations/rotate-secret", admin, s.rotateOperationsSecret},
+		{post, "/v1/operations/test", admin, s.testOperations},
 
 		{get, "/v1/tokens", admin, s.listTokens},
 		{post, "/v1/tokens", admin, s.createToken},

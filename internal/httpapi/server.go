@@ -33,6 +33,7 @@ type Config struct {
 	Tokens      *connection.Tokens
 	Audit       Auditor
 	Webhooks    *webhooks.Service
+	Operations  *webhooks.Operations
 	Receiver    *webhooks.Receiver
 	Ready       func(context.Context) error // says why the service cannot take requests now
 	Scrape      http.Handler                // answers /metrics; nil: nothing does
@@ -82,7 +83,7 @@ func New(cfg Config) http.Handler {
 // methods lists what a path can be asked with.
 func (s *server) methods(path string) []string {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		if s.mux.Match(chi.NewRouteContext(), method, path) {
 			allowed = append(allowed, method)
 		}

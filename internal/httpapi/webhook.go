@@ -187,6 +187,12 @@ func (s *server) testWebhook(w http.ResponseWriter, r *http.Request, caller conn
 	if err != nil {
 		return err
 	}
+	writeTrial(w, trial)
+	return nil
+}
+
+// writeTrial answers with what came of a sample.
+func writeTrial(w http.ResponseWriter, trial webhooks.Trial) {
 	writeJSON(w, http.StatusOK, struct {
 		Event      string  `json:"event"`
 		Type       string  `json:"type"`
@@ -196,7 +202,6 @@ func (s *server) testWebhook(w http.ResponseWriter, r *http.Request, caller conn
 		Error      string  `json:"error,omitempty"`
 		DurationMS float64 `json:"duration_ms"`
 	}{trial.Event, trial.Type, trial.Delivered, trial.Status, string(trial.Answer), trial.Error, milliseconds(trial.Duration)})
-	return nil
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
