@@ -10,7 +10,7 @@
 //	render.go       templates and assets, all embedded
 //	overview.go     activity.go, chart.go: what is going on, and what needs attention
 //	modules.go      form.go: the form of a module, from its declaration to a bundle and back; json.go shows answers
-//	connections.go, webhooks.go, events.go, deliveries.go: one file, one noun
+//	connections.go, webhooks.go, operations.go, events.go, deliveries.go: one file, one noun
 //
 // Pages work without scripts but for what comes alive by itself. Scripts and styles are files of ours
 // (htmx, 0BSD, https://htmx.org, exchanges parts of pages; uPlot, MIT, https://github.com/leeoniya/uPlot, draws charts); nothing
@@ -99,7 +99,7 @@ type route struct {
 const public connection.Role = ""
 
 func (c *console) routes() []route {
-	const run, manage = connection.RoleRun, connection.RoleManage
+	const run, manage, admin = connection.RoleRun, connection.RoleManage, connection.RoleAdmin
 	return []route{
 		{"GET " + signIn, public, c.showSignIn},
 		{"POST " + signIn, public, c.doSignIn},
@@ -131,6 +131,9 @@ func (c *console) routes() []route {
 		{"GET /console/webhooks/{id}", manage, c.showWebhook},
 		{"GET /console/webhooks/{id}/job", manage, c.showJob},
 		{"POST /console/webhooks/{id}/{action}", manage, c.actOnWebhook},
+
+		{"POST /console/operations", admin, c.setOperations},
+		{"POST /console/operations/{action}", admin, c.actOnOperations},
 
 		{"GET /console/events", manage, c.listEvents},
 		{"GET /console/events/{id}", manage, c.showEvent},

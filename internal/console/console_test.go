@@ -111,8 +111,11 @@ func newService(tb testing.TB, schedule ...time.Duration) *service {
 	hooks := webhooks.NewService(webhooks.ServiceConfig{
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: s.url, Now: time.Now, Log: log,
 	})
+	operations := webhooks.NewOperations(webhooks.OperationsConfig{
+		Store: db, Secrets: ring, Deliverer: deliverer, Schedule: schedule, Now: time.Now, Log: log,
+	})
 	api := activity.Calls(httpapi.New(httpapi.Config{
-		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: s.tokens, Audit: db, Webhooks: hooks,
+		Catalogue: catalogue, Stripe: stripe, Connections: connection.NewService(db, ring, stripe, time.Now), Tokens: s.tokens, Audit: db, Webhooks: hooks, Operations: operations,
 		Receiver: webhooks.NewReceiver(webhooks.ReceiverConfig{
 			Store: db, Secrets: ring, Dispatcher: dispatcher, Observe: activity.Received, Now: time.Now, Log: log,
 		}),
@@ -134,6 +137,7 @@ func newService(tb testing.TB, schedule ...time.Duration) *service {
 		hooks.Close()
 		stop()
 		running.Wait()
+		operations.Close()
 		deliverer.Close()
 		stripe.Close()
 		if err := db.Close(); err != nil {
@@ -780,6 +784,34 @@ func TestConcernsByRank(t *testing.T) {
 	if all = concerns(line, failingAfter); all != nil {
 		t.Errorf("a paused webhook concerns: %+v", all)
 	}
+}
+
+// The operations URL is an admin's to set, try and delete, and its secret is shown once.
+func TestOperations(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	b := s.signedIn(adminToken)
+	b.get("/console/webhooks").want(http.StatusOK).has("Operations URL", ">Set<").lacks("/console/operations/test")
+	b.post("/console/operations", url.Values{"url": {"ftp://x"}}).want(http.StatusUnprocessableEntity).has(`value="ftp://x"`, "must begin with https://")
+	b.follow("/console/operations", url.Values{"url": {s.subscriber.URL}}).has("whsec_", `value="`+s.subscriber.URL+`"`, ">Change<")
+	b.get("/console/webhooks").lacks("whsec_")
+	b.follow("/console/operations", url.Values{"url": {s.subscriber.URL + "/other"}}).has(s.subscriber.URL + "/other").lacks("whsec_")
+	b.follow("/console/operations/test", nil).has("The subscriber took the test", "connector.test")
+	<-s.subscriber.took
+	b.follow("/console/operations/rotate", nil).has("whsec_")
+	b.post("/console/operations/nothing", nil).want(http.StatusNotFound)
+
+	manager := s.signedIn(s.newToken(connection.DefaultWorkspace, connection.RoleManage))
+	manager.get("/console/webhooks").want(http.StatusOK).lacks("Operations URL", s.subscriber.URL)
+	manager.post("/console/operations", url.Values{"url": {s.subscriber.URL}}).want(http.StatusForbidden)
+	manager.post("/console/operations/delete", nil).want(http.StatusForbidden)
+	stranger := s.signedIn(s.newToken("elsewhere", connection.RoleAdmin))
+	stranger.get("/console/webhooks").want(http.StatusOK).lacks(s.subscriber.URL)
+	stranger.post("/console/operations/test", nil).want(http.StatusNotFound)
+	stranger.post("/console/operations/rotate", nil).want(http.StatusNotFound)
+	stranger.post("/console/operations/delete", nil).want(http.StatusSeeOther)
+
+	b.follow("/console/operations/delete", nil).has("is deleted", ">Set<").lacks(s.subscriber.URL)
 }
 
 func TestWebhook(t *testing.T) {

@@ -14,17 +14,26 @@ import (
 )
 
 type webhooksPage struct {
-	Webhooks []webhook
-	Next     string
+	Webhooks   []webhook
+	Next       string
+	Operations operations
+}
+
+func (v *visit) webhooksPage() (webhooksPage, error) {
+	var l list[webhook]
+	if err := v.get("/v1/webhooks", pick(v.r.URL.Query(), "connection", "state", "cursor"), &l); err != nil {
+		return webhooksPage{}, err
+	}
+	o, err := v.operations()
+	return webhooksPage{l.Data, l.More(), o}, err
 }
 
 func (c *console) listWebhooks(v *visit) error {
-	var l list[webhook]
-	q := v.r.URL.Query()
-	if err := v.get("/v1/webhooks", pick(q, "connection", "state", "cursor"), &l); err != nil {
+	p, err := v.webhooksPage()
+	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "webhooks", "Webhooks", webhooksPage{l.Data, l.More()})
+	v.show(http.StatusOK, "webhooks", "Webhooks", p)
 	return nil
 }
 
@@ -263,11 +272,7 @@ func (c *console) actOnWebhook(v *visit) error {
 		err = v.do(http.MethodPost, path+"/resume", nil, nil)
 		said = flash{Good: true, Text: "Resumed.", Detail: "What was waiting goes out now."}
 	case "rotate":
-		var rotated struct {
-			Secret string `json:"signing_secret"`
-		}
-		err = v.do(http.MethodPost, path+"/rotate-secret", nil, &rotated)
-		said = flash{Good: true, Text: "There is a new signing secret.", Detail: "For 24 hours every delivery is signed with the old one too.", Secret: rotated.Secret}
+		said, err = v.rotate(path)
 	case "test":
 		said, err = v.test(path)
 	case "detach":
@@ -315,6 +320,15 @@ func (v *visit) retryWaiting(id string) (int, error) {
 		n++
 	}
 	return n, nil
+}
+
+// rotate makes a new signing secret and shows it.
+func (v *visit) rotate(path string) (flash, error) {
+	var rotated struct {
+		Secret string `json:"signing_secret"`
+	}
+	err := v.do(http.MethodPost, path+"/rotate-secret", nil, &rotated)
+	return flash{Good: true, Text: "There is a new signing secret.", Detail: "For 24 hours every delivery is signed with the old one too.", Secret: rotated.Secret}, err
 }
 
 // test sends a sample and says what the subscriber answered.

@@ -234,6 +234,16 @@ test("pause, resume, rotate", async () => {
 	await visible(page.getByText("There is a new signing secret."));
 });
 
+test("the operations URL", async () => {
+	await page.getByRole("link", {name: "Webhooks"}).first().click();
+	await page.getByRole("textbox", {name: "URL"}).fill(rig.subscriber.url + "/operations");
+	await page.getByRole("button", {name: "Set"}).click();
+	await visible(page.getByText("The operations URL is set."));
+	assert.match(await page.locator("#secret").textContent(), /^whsec_/);
+	await page.getByRole("button", {name: "Send a test"}).click();
+	await visible(page.getByText("The subscriber took the test."));
+});
+
 test("every page in light, dark and 400 pixels", async (t) => {
 	// Something of everything to look at: a failing webhook with what it gave up, and one that is paused.
 	rig.subscriber.status = 503;
