@@ -2,7 +2,9 @@ package portable
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"stripe-connector/internal/store"
@@ -70,55 +72,126 @@ func Delivery(ctx context.Context, q Querier, workspace, id string) (store.Deliv
 
 // Deliveries is Deliveries.Deliveries.
 func Deliveries(ctx context.Context, q Querier, workspace string, f store.DeliveryFilter, p store.Page) (store.List[store.Delivery], error) {
-	s := selectWhere("SELECT "+DeliveryColumns+" FROM deliveries WHERE workspace = $1", workspace)
-	if f.Object != "" {
-		// Few events are about one object. MATERIALIZED and CROSS JOIN have engines begin with them rather than with the
-		// newest deliveries of all.
-		s = selectWhere("WITH about AS MATERIALIZED (SELECT d.* FROM events e CROSS JOIN deliveries d WHERE e.workspace = $1 "+
-			"AND e.object <> '' AND e.object = $2 AND d.event = e.id AND d.endpoint = e.endpoint) "+
-			"SELECT "+DeliveryColumns+" FROM about WHERE TRUE", workspace, f.Object)
+	c, err := cutOf(p, byCreated)
+	if err != nil {
+		return store.List[store.Delivery]{}, err
 	}
-	s.equal("webhook", f.Webhook)
-	s.equal("event", f.Event)
-	s.equal("state", string(f.State))
-	switch f.State {
-	case store.DeliveryDead, store.DeliverySkipped:
-		// These are few. The concatenation keeps engines from looking at all that ever was of the type instead.
-		s.equal("type || ''", f.Type)
+	// An event has few deliveries, a webhook fewer than its workspace, and few are dead or skipped. Engines do not know that: what
+	// is hidden in a concatenation they do not look for in an index.
+	const hidden = " || ''"
+	inWorkspace, ofWebhook, ofType := "workspace", "webhook", "type"
+	if f.Event != "" {
+		ofWebhook += hidden
+	}
+	if f.Event != "" || f.Webhook != "" {
+		inWorkspace += hidden
+		ofType += hidden
+	} else if f.State == store.DeliveryDead || f.State == store.DeliverySkipped {
+		ofType += hidden
+	}
+	s := new(selection)
+	add := func(from string, state store.DeliveryState) {
+		s.add("SELECT "+DeliveryColumns+" FROM "+from+" WHERE "+inWorkspace+" = ?", workspace)
+		s.equal("event", f.Event)
+		s.equal(ofWebhook, f.Webhook)
+		s.equal(ofType, f.Type)
+		s.inState(state)
+		s.between("created", f.From, f.To)
+		c.behind(s)
+		c.order(s)
+	}
+	switch {
+	case f.Object != "":
+		// Few events are about one object. MATERIALIZED and CROSS JOIN have engines begin with them.
+		s.add("WITH about AS MATERIALIZED (SELECT d.* FROM events e CROSS JOIN deliveries d WHERE e.workspace = ? "+
+			"AND e.object <> '' AND e.object = ? AND d.event = e.id AND d.endpoint = e.endpoint) ", workspace, f.Object)
+		add("about", f.State)
+	case f.State != "" || f.Event != "" || f.Type != "" && f.Webhook == "":
+		add("deliveries", f.State)
 	default:
-		s.equal("type", f.Type)
+		// The indexes by time begin with the state, so that a change of it touches few of them. The page is made of the first
+		// ones of each.
+		for i, state := range []store.DeliveryState{store.DeliveryPending, store.DeliveryDelivered, store.DeliveryDead, store.DeliverySkipped} {
+			if i > 0 {
+				s.add(" UNION ALL ")
+			}
+			s.add("SELECT * FROM (")
+			add("deliveries", state)
+			s.add(") AS part")
+		}
+		c.order(s)
 	}
-	s.between("created", f.From, f.To)
-	return list(ctx, q, s, p, byCreated, scanDelivery, func(d store.Delivery) store.Position {
+	return page(ctx, q, s, c, scanDelivery, func(d store.Delivery) store.Position {
 		return store.Position{Created: d.Created, ID: d.ID}
 	})
 }
 
-// Attempts is Deliveries.Attempts.
-func Attempts(ctx context.Context, q Querier, workspace, delivery string) ([]store.Attempt, error) {
-	if _, err := Delivery(ctx, q, workspace, delivery); err != nil {
-		return nil, err
+// inState adds a condition unless the state is empty. The states stand in the text, since the conditions of indexes name them.
+func (s *selection) inState(state store.DeliveryState) {
+	switch state {
+	case "":
+	case store.DeliveryPending:
+		s.and("state = 'pending'")
+	case store.DeliveryDelivered, store.DeliveryDead, store.DeliverySkipped:
+		s.and("state = '" + string(state) + "' AND state <> 'pending'")
+	default:
+		s.and("FALSE")
 	}
-	scan := func(row scanner) (a store.Attempt, err error) {
-		return a, row.Scan(timeColumn{&a.At}, &a.Duration, &a.Status, &a.Answer, &a.Phase, &a.Error)
-	}
-	return all(ctx, q, scan, "SELECT at, duration, status, answer, phase, error FROM attempts WHERE delivery = $1 ORDER BY n", delivery)
 }
 
-// InsertAttempt adds a try to the log of a delivery. A delivery that was pruned meanwhile gets none.
-func InsertAttempt(ctx context.Context, q Querier, delivery string, a *store.Attempt) error {
-	answer := a.Answer[:min(len(a.Answer), store.MaxAnswer)]
-	if answer == nil {
-		answer = []byte{}
+// A logged is an attempt as the log of its delivery has it: one line of JSON.
+type logged struct {
+	At       int64  `json:"at"`   // microseconds since 1970
+	Duration int64  `json:"took"` // nanoseconds
+	Status   int    `json:"status,omitempty"`
+	Answer   []byte `json:"answer,omitempty"`
+	Phase    string `json:"phase,omitempty"`
+	Error    string `json:"error,omitempty"`
+}
+
+// LogLine is what an attempt adds to the log of its delivery; nothing if there was none.
+func LogLine(a *store.Attempt) (string, error) {
+	if a == nil {
+		return "", nil
 	}
-	_, err := q.ExecContext(ctx, "INSERT INTO attempts (delivery, n, at, duration, status, answer, phase, error) "+
-		"SELECT d.id, (SELECT COALESCE(MAX(n), 0) + 1 FROM attempts WHERE delivery = d.id), $2, $3, $4, $5, $6, $7 "+
-		"FROM deliveries d WHERE d.id = $1",
-		delivery, Micros(a.At), a.Duration.Nanoseconds(), a.Status, answer, a.Phase, Phrase(a.Error))
+	line, err := json.Marshal(logged{
+		At: Micros(a.At), Duration: a.Duration.Nanoseconds(), Status: a.Status, Answer: a.Answer[:min(len(a.Answer), store.MaxAnswer)],
+		Phase: a.Phase, Error: Phrase(a.Error),
+	})
+	return string(line) + "\n", err
+}
+
+// Attempts is Deliveries.Attempts.
+func Attempts(ctx context.Context, q Querier, workspace, delivery string) ([]store.Attempt, error) {
+	scan := func(row scanner) (log string, err error) { return log, row.Scan(&log) }
+	log, err := one(scan, q.QueryRowContext(ctx, "SELECT log FROM deliveries WHERE id = $1 AND workspace = $2", delivery, workspace))
+	if err != nil {
+		return nil, err
+	}
+	var attempts []store.Attempt
+	for line := range strings.Lines(log) {
+		var l logged
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			return nil, fmt.Errorf("reading the log of a delivery: %w", err)
+		}
+		attempts = append(attempts, store.Attempt{
+			At: Time(l.At), Duration: time.Duration(l.Duration), Status: l.Status, Answer: l.Answer, Phase: l.Phase, Error: l.Error,
+		})
+	}
+	return attempts, nil
+}
+
+// AddToLog notes an attempt of a delivery, which changes nothing else. A delivery that was pruned meanwhile gets none.
+func AddToLog(ctx context.Context, q Querier, delivery string, a *store.Attempt) error {
+	line, err := LogLine(a)
+	if err != nil || line == "" {
+		return err
+	}
+	_, err = q.ExecContext(ctx, "UPDATE deliveries SET log = log || $2 WHERE id = $1", delivery, line)
 	return err
 }
 
-// Conclude stores the state that an outcome leads to. now is the store's clock.
+// Conclude stores the state that an outcome leads to, and its attempt. now is the store's clock.
 func Conclude(ctx context.Context, q Querier, o *store.Outcome, now time.Time) error {
 	if o.Verdict == store.VerdictRelease && o.Attempt == nil {
 		_, err := q.ExecContext(ctx, "UPDATE deliveries SET next_at = $2 WHERE id = $1 AND state = 'pending'", o.Delivery, Micros(now))
@@ -143,9 +216,13 @@ func Conclude(ctx context.Context, q Querier, o *store.Outcome, now time.Time) e
 	if o.Attempt != nil {
 		tried, status = 1, o.Attempt.Status
 	}
-	_, err := q.ExecContext(ctx, "UPDATE deliveries SET state = $2, reason = $3, next_at = $4, attempts = attempts + $5, "+
-		"tries = tries + $5, last_status = CASE WHEN $5 > 0 THEN $6 ELSE last_status END WHERE id = $1 AND state = 'pending'",
-		o.Delivery, state, reason, Micros(next), tried, status)
+	line, err := LogLine(o.Attempt)
+	if err != nil {
+		return err
+	}
+	_, err = q.ExecContext(ctx, "UPDATE deliveries SET state = $2, reason = $3, next_at = $4, attempts = attempts + $5, "+
+		"tries = tries + $5, last_status = CASE WHEN $5 > 0 THEN $6 ELSE last_status END, log = log || $7 WHERE id = $1 AND state = 'pending'",
+		o.Delivery, state, reason, Micros(next), tried, status, line)
 	return err
 }
 
@@ -158,7 +235,7 @@ func Restart(ctx context.Context, q Querier, id string, now time.Time) error {
 // RestartDead does so for at most limit dead deliveries of a webhook, and returns how many.
 func RestartDead(ctx context.Context, q Querier, webhook string, limit int, now time.Time) (int, error) {
 	return changed(ctx, q, "UPDATE deliveries SET state = 'pending', reason = '', tries = 0, next_at = $2 WHERE id IN ("+
-		"SELECT id FROM deliveries WHERE webhook = $1 AND state = 'dead' ORDER BY created, id LIMIT $3)", webhook, Micros(now), limit)
+		"SELECT id FROM deliveries WHERE webhook = $1 AND state = 'dead' AND state <> 'pending' ORDER BY created, id LIMIT $3)", webhook, Micros(now), limit)
 }
 
 // Due returns the webhook's first pending deliveries, claimed or not, in the order in which they fall due.

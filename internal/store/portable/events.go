@@ -157,7 +157,7 @@ func Prunable(ctx context.Context, q Querier, before time.Time, limit int) ([]Ev
 		Micros(before), limit)
 }
 
-// PruneEvents forgets events with their deliveries and attempts, except those that are kept by now, and returns how many.
+// PruneEvents forgets events with their deliveries, except those that are kept by now, and returns how many.
 func PruneEvents(ctx context.Context, q Querier, keys []EventKey) (int, error) {
 	n := 0
 	for _, k := range keys {
@@ -169,13 +169,8 @@ func PruneEvents(ctx context.Context, q Querier, keys []EventKey) (int, error) {
 			continue
 		}
 		n++
-		for _, statement := range []string{
-			"DELETE FROM attempts WHERE delivery IN (SELECT id FROM deliveries WHERE endpoint = $1 AND event = $2)",
-			"DELETE FROM deliveries WHERE endpoint = $1 AND event = $2",
-		} {
-			if _, err := q.ExecContext(ctx, statement, k.Endpoint, k.ID); err != nil {
-				return 0, err
-			}
+		if _, err := q.ExecContext(ctx, "DELETE FROM deliveries WHERE endpoint = $1 AND event = $2", k.Endpoint, k.ID); err != nil {
+			return 0, err
 		}
 	}
 	return n, nil
@@ -184,7 +179,8 @@ func PruneEvents(ctx context.Context, q Querier, keys []EventKey) (int, error) {
 // PruneWebhooks forgets at most limit detached webhooks that no delivery names any more.
 func PruneWebhooks(ctx context.Context, q Querier, limit int) (int, error) {
 	return changed(ctx, q, "DELETE FROM webhooks WHERE id IN (SELECT id FROM webhooks WHERE detached > 0 "+
-		"AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook = webhooks.id) LIMIT $1)", limit)
+		"AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook = webhooks.id AND d.state = 'pending') "+
+		"AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook = webhooks.id AND d.state <> 'pending') LIMIT $1)", limit)
 }
 
 // Replayable returns the events of an endpoint that a replay step covers, oldest first, without bodies.

@@ -183,38 +183,71 @@ func (s *selection) oneOf(column string, values []string) {
 	}
 }
 
-// list reads one page of a selection. key lists the columns of the order, creation time first; position says where an item
-// stands.
-func list[T any](ctx context.Context, q Querier, s *selection, p store.Page, key []string,
-	scan func(scanner) (T, error), position func(T) store.Position,
+// A cut is what a page is of a list.
+type cut struct {
+	key   []string // the columns of the order, creation time first
+	after []any    // the position behind which it begins; nil: at the start
+	limit int
+}
+
+func cutOf(p store.Page, key []string) (cut, error) {
+	c := cut{key: key, limit: p.Limit}
+	if c.limit < 1 || c.limit > store.MaxPage {
+		c.limit = store.MaxPage
+	}
+	if p.Cursor == "" {
+		return c, nil
+	}
+	at, err := store.ParseCursor(p.Cursor)
+	if err != nil {
+		return c, err
+	}
+	c.after = []any{Micros(at.Created)}
+	for _, part := range strings.SplitN(at.ID, "/", len(key)-1) {
+		c.after = append(c.after, part)
+	}
+	if len(c.after) != len(key) {
+		return c, store.ErrCursor
+	}
+	return c, nil
+}
+
+// behind adds the condition that an item is not on an earlier page.
+func (c *cut) behind(s *selection) {
+	if c.after != nil {
+		s.and("("+strings.Join(c.key, ", ")+") < (?"+strings.Repeat(", ?", len(c.key)-1)+")", c.after...)
+	}
+}
+
+// order ends a selection. The limit is one more than the page holds, which tells whether there is another one.
+func (c *cut) order(s *selection) {
+	s.add(" ORDER BY "+strings.Join(c.key, " DESC, ")+" DESC LIMIT ?", c.limit+1)
+}
+
+// page reads a selection that c has ended. position says where an item stands.
+func page[T any](ctx context.Context, q Querier, s *selection, c cut, scan func(scanner) (T, error), position func(T) store.Position,
 ) (store.List[T], error) {
-	limit := p.Limit
-	if limit < 1 || limit > store.MaxPage {
-		limit = store.MaxPage
-	}
-	if p.Cursor != "" {
-		at, err := store.ParseCursor(p.Cursor)
-		if err != nil {
-			return store.List[T]{}, err
-		}
-		args := []any{Micros(at.Created)}
-		for _, part := range strings.SplitN(at.ID, "/", len(key)-1) {
-			args = append(args, part)
-		}
-		if len(args) != len(key) {
-			return store.List[T]{}, store.ErrCursor
-		}
-		s.and("("+strings.Join(key, ", ")+") < (?"+strings.Repeat(", ?", len(key)-1)+")", args...)
-	}
-	s.add(" ORDER BY "+strings.Join(key, " DESC, ")+" DESC LIMIT ?", limit+1)
 	items, err := all(ctx, q, scan, s.text.String(), s.args...)
 	if err != nil {
 		return store.List[T]{}, err
 	}
-	if len(items) <= limit {
+	if len(items) <= c.limit {
 		return store.List[T]{Data: items}, nil
 	}
-	return store.List[T]{Data: items[:limit], Next: position(items[limit-1]).Cursor()}, nil
+	return store.List[T]{Data: items[:c.limit], Next: position(items[c.limit-1]).Cursor()}, nil
+}
+
+// list reads one page of a selection. key lists the columns of the order, creation time first.
+func list[T any](ctx context.Context, q Querier, s *selection, p store.Page, key []string,
+	scan func(scanner) (T, error), position func(T) store.Position,
+) (store.List[T], error) {
+	c, err := cutOf(p, key)
+	if err != nil {
+		return store.List[T]{}, err
+	}
+	c.behind(s)
+	c.order(s)
+	return page(ctx, q, s, c, scan, position)
 }
 
 var byCreated = []string{"created", "id"}

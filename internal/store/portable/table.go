@@ -44,11 +44,10 @@ func Tables() []Table {
 		table("webhooks", 1, "id", "workspace", "connection", "endpoint", "name", "event_group", "event_types", "url", "state",
 			"reason", "secrets", "since:i", "created:i", "detached:i"),
 		table("operations", 1, "id", "workspace", "url", "secrets", "created:i"),
-		table("events", 2, "endpoint", "id", "workspace", "type", "account", "livemode:t", "api_version", "source", "object", "created:i",
+		table("events", 2, "id", "endpoint", "workspace", "type", "account", "livemode:t", "api_version", "source", "object", "created:i",
 			"received:i", "body:b", "trace"),
 		table("deliveries", 1, "id", "workspace", "webhook", "endpoint", "event", "type", "state", "reason", "attempts:i", "tries:i",
-			"last_status:i", "next_at:i", "created:i"),
-		table("attempts", 2, "delivery", "n:i", "at:i", "duration:i", "status:i", "answer:b", "phase", "error"),
+			"last_status:i", "next_at:i", "created:i", "log"),
 	}
 }
 

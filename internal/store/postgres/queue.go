@@ -104,7 +104,8 @@ const take = `WITH lane AS (
 ), taken AS (
 	UPDATE deliveries d SET leased = TRUE, next_at = ` + clock + ` + $4 FROM due
 	WHERE d.id = due.id AND d.next_at = due.next_at -- it may have been finished late, meanwhile
-	RETURNING d.*, due.round, due.n
+	RETURNING d.id, d.workspace, d.webhook, d.endpoint, d.event, d.type, d.state, d.reason, d.attempts, d.tries, d.last_status, d.next_at,
+		d.created, due.round, due.n
 )
 SELECT t.id, t.workspace, t.webhook, t.endpoint, t.event, t.type, t.state, t.reason, t.attempts, t.tries, t.last_status, t.next_at,
 	t.created, e.id, e.endpoint, e.workspace, e.type, e.account, e.livemode, e.api_version, e.source, e.object, e.created, e.received,
@@ -186,19 +187,20 @@ func retried(outcomes []store.Outcome) bool {
 // queueOutcomes notes outcomes. It reports whether one was released, perhaps for another replica.
 func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err error) {
 	var o struct {
-		state, reason      []string
-		lease, after, hold []int64
-		tried, status      []int
+		id, state, reason, log []string
+		lease, after, hold     []int64
+		tried, status          []int
 	}
-	var a struct {
-		delivery, phase, problem []string
-		at, duration             []int64
-		status                   []int
-		answer                   [][]byte
-	}
-	var back []string // deliveries that are to be sent again, or hold their lane
+	var back []string         // deliveries that are to be sent again, or hold their lane
+	var again []store.Outcome // of deliveries that have one in o: an earlier lease was lost
+	noted := make(map[string]bool)
 	for i := range outcomes {
 		out := &outcomes[i]
+		if noted[out.Delivery] {
+			again = append(again, *out)
+			continue
+		}
+		noted[out.Delivery] = true
 		state, reason, after := store.DeliveryPending, "", time.Duration(0)
 		switch out.Verdict {
 		case store.VerdictDelivered:
@@ -216,13 +218,15 @@ func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err e
 			back = append(back, out.Delivery)
 		}
 		tried, status := 0, 0
-		if t := out.Attempt; t != nil {
-			tried, status = 1, t.Status
-			a.delivery, a.at, a.duration = append(a.delivery, out.Delivery), append(a.at, portable.Micros(t.At)), append(a.duration, t.Duration.Nanoseconds())
-			a.status, a.phase, a.problem = append(a.status, t.Status), append(a.phase, t.Phase), append(a.problem, portable.Phrase(t.Error))
-			a.answer = append(a.answer, append([]byte{}, t.Answer[:min(len(t.Answer), store.MaxAnswer)]...))
+		if out.Attempt != nil {
+			tried, status = 1, out.Attempt.Status
 		}
-		o.state, o.reason, o.lease = append(o.state, string(state)), append(o.reason, reason), append(o.lease, portable.Micros(out.Lease))
+		line, err := portable.LogLine(out.Attempt)
+		if err != nil {
+			return false, fmt.Errorf("delivery %s: %w", out.Delivery, err)
+		}
+		o.id, o.state, o.reason = append(o.id, out.Delivery), append(o.state, string(state)), append(o.reason, reason)
+		o.lease, o.log = append(o.lease, portable.Micros(out.Lease)), append(o.log, line)
 		o.after, o.hold = append(o.after, after.Microseconds()), append(o.hold, out.Hold.Microseconds())
 		o.tried, o.status = append(o.tried, tried), append(o.status, status)
 	}
@@ -230,31 +234,33 @@ func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err e
 	if len(back) > 0 {
 		b.Queue("SELECT FROM lanes WHERE webhook IN (SELECT webhook FROM deliveries WHERE id = "+anyOf1+") ORDER BY webhook FOR UPDATE", back)
 	}
-	if len(a.delivery) > 0 {
-		b.Queue("INSERT INTO attempts (delivery, n, at, duration, status, answer, phase, error) "+
-			"SELECT d.id, row_number() OVER (PARTITION BY d.id ORDER BY a.n) + "+
-			"COALESCE((SELECT MAX(p.n) FROM attempts p WHERE p.delivery = d.id), 0), a.at, a.duration, a.status, a.answer, a.phase, a.error "+
-			"FROM unnest($1::TEXT[], $2::BIGINT[], $3::BIGINT[], $4::INTEGER[], $5::BYTEA[], $6::TEXT[], $7::TEXT[]) "+
-			"WITH ORDINALITY AS a (delivery, at, duration, status, answer, phase, error, n) JOIN deliveries d ON d.id = a.delivery",
-			a.delivery, a.at, a.duration, a.status, a.answer, a.phase, a.problem)
+	b.Queue(conclude, o.id, o.state, o.reason, o.lease, o.after, o.hold, o.tried, o.status, o.log)
+	if len(again) > 0 {
+		more, err := queueOutcomes(b, again)
+		return released || more, err
 	}
-	b.Queue(`WITH done AS (
-			UPDATE deliveries d SET state = o.state, reason = o.reason, leased = FALSE, attempts = d.attempts + o.tried,
-				tries = d.tries + o.tried, last_status = CASE WHEN o.tried > 0 THEN o.status ELSE d.last_status END,
-				next_at = CASE WHEN o.state = 'pending' THEN `+clock+` + o.after ELSE 0 END
-			FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::INTEGER[], $8::INTEGER[])
-				AS o (id, state, reason, lease, after, hold, tried, status)
-			WHERE d.id = o.id AND d.state = 'pending' AND d.leased AND d.next_at = o.lease
-			RETURNING d.webhook, d.state, d.next_at, o.hold
-		), lane AS (
-			SELECT webhook, MIN(next_at) FILTER (WHERE state = 'pending') AS next, MAX(hold) AS hold FROM done GROUP BY webhook
-		)
-		UPDATE lanes l SET held = GREATEST(l.held, `+clock+` + lane.hold),
-			due = GREATEST(l.held, `+clock+` + lane.hold, LEAST(l.due, lane.next))
-		FROM lane WHERE l.webhook = lane.webhook AND (lane.hold > 0 OR lane.next < l.due)`,
-		ids(outcomes), o.state, o.reason, o.lease, o.after, o.hold, o.tried, o.status)
 	return released, nil
 }
+
+// conclude stores outcomes, of a delivery one at most. One whose lease was lost adds its attempt to the log and nothing else.
+const conclude = `WITH o AS (
+		SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::INTEGER[], $8::INTEGER[], $9::TEXT[])
+			AS o (id, state, reason, lease, after, hold, tried, status, log)
+	), done AS (
+		UPDATE deliveries d SET state = o.state, reason = o.reason, leased = FALSE, attempts = d.attempts + o.tried,
+			tries = d.tries + o.tried, last_status = CASE WHEN o.tried > 0 THEN o.status ELSE d.last_status END,
+			next_at = CASE WHEN o.state = 'pending' THEN ` + clock + ` + o.after ELSE 0 END, log = d.log || o.log
+		FROM o WHERE d.id = o.id AND d.state = 'pending' AND d.leased AND d.next_at = o.lease
+		RETURNING d.webhook, d.state, d.next_at, o.hold
+	), late AS (
+		UPDATE deliveries d SET log = d.log || o.log
+		FROM o WHERE d.id = o.id AND o.log <> '' AND NOT (d.state = 'pending' AND d.leased AND d.next_at = o.lease)
+	), lane AS (
+		SELECT webhook, MIN(next_at) FILTER (WHERE state = 'pending') AS next, MAX(hold) AS hold FROM done GROUP BY webhook
+	)
+	UPDATE lanes l SET held = GREATEST(l.held, ` + clock + ` + lane.hold),
+		due = GREATEST(l.held, ` + clock + ` + lane.hold, LEAST(l.due, lane.next))
+	FROM lane WHERE l.webhook = lane.webhook AND (lane.hold > 0 OR lane.next < l.due)`
 
 // ownLane locks the lane of a webhook of the workspace.
 func ownLane(ctx context.Context, tx *sql.Tx, workspace, webhook string) (store.Webhook, error) {
@@ -470,9 +476,7 @@ func pruneEvents(ctx context.Context, tx *sql.Tx, before time.Time, limit int) (
 			DELETE FROM events USING unnest($1::TEXT[], $2::TEXT[]) AS old (endpoint, id)
 			WHERE events.endpoint = old.endpoint AND events.id = old.id AND NOT ` + portable.Kept + ` RETURNING events.endpoint, events.id
 		), unsent AS (
-			DELETE FROM deliveries d USING gone WHERE d.endpoint = gone.endpoint AND d.event = gone.id RETURNING d.id
-		), untold AS (
-			DELETE FROM attempts a USING unsent WHERE a.delivery = unsent.id
+			DELETE FROM deliveries d USING gone WHERE d.endpoint = gone.endpoint AND d.event = gone.id
 		)
 		SELECT COUNT(*) FROM gone`
 	err = tx.QueryRowContext(ctx, prune, endpoints, names).Scan(&n)

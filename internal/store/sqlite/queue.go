@@ -214,18 +214,13 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 }
 
 func (t *tx) finish(ctx context.Context, o *store.Outcome) error {
-	if o.Attempt != nil {
-		if err := portable.InsertAttempt(ctx, t, o.Delivery, o.Attempt); err != nil {
-			return err
-		}
-	}
 	l := t.lanes.holder[o.Delivery]
-	if l == nil || l.out[o.Delivery] != portable.Micros(o.Lease) {
-		return nil // the lease was lost, and perhaps another one given
+	held := l != nil && l.out[o.Delivery] == portable.Micros(o.Lease) // or the lease was lost, and perhaps another one given
+	if held {
+		t.drop(l, o.Delivery)
 	}
-	t.drop(l, o.Delivery)
-	if l.gone {
-		return nil
+	if !held || l.gone {
+		return portable.AddToLog(ctx, t, o.Delivery, o.Attempt)
 	}
 	if err := portable.Conclude(ctx, t, o, t.now); err != nil {
 		return err

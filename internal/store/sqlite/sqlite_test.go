@@ -57,9 +57,12 @@ var whole = []string{
 	"FROM webhooks WHERE detached = 0 ORDER BY created, id", "WHERE state = 'pending' GROUP BY webhook",
 }
 
-// sorted lists what may sort because it is bounded otherwise: by the webhooks of one endpoint, the arrivals of one event, or
-// the events about one object.
-var sorted = []string{"detached = 0 UNION SELECT", "WHERE workspace = $1 AND id = $2 ORDER BY received", "WITH about AS"}
+// sorted lists what may sort because it is bounded otherwise: by the webhooks of one endpoint, the arrivals or the deliveries
+// of one event, the events about one object, or a page of each state.
+var sorted = []string{
+	"detached = 0 UNION SELECT", "WHERE workspace = $1 AND id = $2 ORDER BY received", "AND event = $2",
+	"WITH about AS", "AS part UNION ALL",
+}
 
 func explain(t *testing.T, s *Store) {
 	t.Helper()
@@ -94,13 +97,55 @@ func explain(t *testing.T, s *Store) {
 		}
 		for _, step := range plan(t, s, text) {
 			if strings.HasPrefix(step, "SCAN") && !strings.HasPrefix(step, "SCAN (subquery") &&
-				!strings.HasPrefix(step, "SCAN CONSTANT ROW") && step != "SCAN counted" && step != "SCAN about" && !slices.ContainsFunc(whole, contains(text)) {
+				!strings.HasPrefix(step, "SCAN CONSTANT ROW") && !slices.Contains([]string{"SCAN counted", "SCAN about", "SCAN part"}, step) && !slices.ContainsFunc(whole, contains(text)) {
 				t.Errorf("%s\n\tfinds its rows by %s", text, step)
 			}
 			if strings.Contains(step, "TEMP B-TREE") && !slices.ContainsFunc(sorted, contains(text)) &&
 				!slices.ContainsFunc(whole, contains(text)) {
 				t.Errorf("%s\n\tsorts by %s", text, step)
 			}
+		}
+	}
+}
+
+// Every filter of deliveries finds them by the index that was made for it.
+func TestDeliveryIndexes(t *testing.T) {
+	t.Parallel()
+	s := open(t, file(t))
+	some := time.Unix(1, 0)
+	for _, c := range []struct {
+		filter  store.DeliveryFilter
+		indexes []string
+	}{
+		{store.DeliveryFilter{}, []string{"state (workspace=? AND state=?)"}},
+		{store.DeliveryFilter{From: some, To: some}, []string{"state (workspace=? AND state=? AND created>? AND created<?)"}},
+		{store.DeliveryFilter{State: store.DeliveryPending}, []string{"state (workspace=? AND state=?)"}},
+		{store.DeliveryFilter{State: store.DeliveryDead}, []string{"state (workspace=? AND state=?)"}},
+		{store.DeliveryFilter{State: store.DeliveryDead, Type: "t"}, []string{"state (workspace=? AND state=?)"}},
+		{store.DeliveryFilter{Type: "t"}, []string{"type (workspace=? AND type=?)"}},
+		{store.DeliveryFilter{Webhook: "w"}, []string{"done (webhook=? AND state=?)", "waiting (webhook=?)"}},
+		{store.DeliveryFilter{Webhook: "w", Type: "t"}, []string{"done (webhook=? AND state=?)", "waiting (webhook=?)"}},
+		{store.DeliveryFilter{Webhook: "w", State: store.DeliveryPending}, []string{"waiting (webhook=?)"}},
+		{store.DeliveryFilter{Webhook: "w", State: store.DeliveryDelivered, Type: "t"}, []string{"done (webhook=? AND state=?)"}},
+		{store.DeliveryFilter{Event: "e"}, []string{"same (event=?)"}},
+		{store.DeliveryFilter{Event: "e", Webhook: "w", State: store.DeliveryDead}, []string{"same (event=?)"}},
+		{store.DeliveryFilter{Object: "o"}, []string{"same (event=? AND endpoint=?)"}},
+	} {
+		s.reads.statements = nil
+		if _, err := s.Deliveries(t.Context(), "a", c.filter, store.Page{}); err != nil {
+			t.Fatal(err)
+		}
+		var found []string
+		for text := range s.reads.statements {
+			for _, step := range plan(t, s, text) {
+				if _, index, ok := strings.Cut(step, " USING INDEX deliveries_"); ok && !slices.Contains(found, index) {
+					found = append(found, index)
+				}
+			}
+		}
+		slices.Sort(found)
+		if !slices.Equal(found, c.indexes) {
+			t.Errorf("%+v: got %v, want %v", c.filter, found, c.indexes)
 		}
 	}
 }

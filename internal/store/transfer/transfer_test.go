@@ -129,7 +129,7 @@ func TestCopy(t *testing.T) {
 		rows[r.Table] = r.Rows
 	}
 	want := map[string]int{
-		"workspaces": 1, "tokens": 1, "audit": 1, "connections": 1, "endpoints": 1, "webhooks": 3, "operations": 1, "events": 500, "deliveries": 1500, "attempts": 300,
+		"workspaces": 1, "tokens": 1, "audit": 1, "connections": 1, "endpoints": 1, "webhooks": 3, "operations": 1, "events": 500, "deliveries": 1500,
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)

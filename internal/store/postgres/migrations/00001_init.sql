@@ -105,13 +105,12 @@ CREATE TABLE events (
     created     BIGINT NOT NULL,
     received    BIGINT NOT NULL,
     body        BYTEA NOT NULL,
-    PRIMARY KEY (endpoint, id)
+    PRIMARY KEY (id, endpoint)
 );
 CREATE INDEX events_list ON events (workspace, created, id, endpoint);
 CREATE INDEX events_type ON events (workspace, type, created, id, endpoint);
 CREATE INDEX events_object ON events (workspace, object, created, id, endpoint) WHERE object <> '';
 CREATE INDEX events_endpoint ON events (endpoint, created, id);
-CREATE INDEX events_id ON events (workspace, id);
 CREATE INDEX events_received ON events (received);
 
 CREATE TABLE deliveries (
@@ -128,32 +127,18 @@ CREATE TABLE deliveries (
     last_status INTEGER NOT NULL,
     next_at     BIGINT NOT NULL,
     created     BIGINT NOT NULL,
-    leased      BOOLEAN NOT NULL DEFAULT FALSE -- if pending: next_at is the end of a lease
+    leased      BOOLEAN NOT NULL DEFAULT FALSE, -- if pending: next_at is the end of a lease
+    log         TEXT NOT NULL DEFAULT ''        -- its attempts, a line of JSON each
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 CREATE UNIQUE INDEX deliveries_same ON deliveries (event, endpoint, webhook);
 CREATE INDEX deliveries_due ON deliveries (webhook, next_at, id) WHERE state = 'pending';
 CREATE INDEX deliveries_leased ON deliveries (webhook, next_at) WHERE state = 'pending' AND leased;
-CREATE INDEX deliveries_list ON deliveries (workspace, created, id);
 CREATE INDEX deliveries_state ON deliveries (workspace, state, created, id);
 CREATE INDEX deliveries_type ON deliveries (workspace, type, created, id);
-CREATE INDEX deliveries_event ON deliveries (workspace, event, created, id);
-CREATE INDEX deliveries_webhook ON deliveries (webhook, created, id);
-CREATE INDEX deliveries_webhook_state ON deliveries (webhook, state, created, id);
-
-CREATE TABLE attempts (
-    delivery TEXT COLLATE "C" NOT NULL,
-    n        INTEGER NOT NULL,
-    at       BIGINT NOT NULL,
-    duration BIGINT NOT NULL, -- nanoseconds
-    status   INTEGER NOT NULL,
-    answer   BYTEA NOT NULL,
-    phase    TEXT NOT NULL,
-    error    TEXT NOT NULL,
-    PRIMARY KEY (delivery, n)
-);
+CREATE INDEX deliveries_waiting ON deliveries (webhook, created, id) WHERE state = 'pending';
+CREATE INDEX deliveries_done ON deliveries (webhook, state, created, id) WHERE state <> 'pending';
 
 -- +goose Down
-DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE events;
 DROP TABLE lanes;

@@ -84,13 +84,12 @@ CREATE TABLE events (
     created     BIGINT NOT NULL,
     received    BIGINT NOT NULL,
     body        BLOB NOT NULL,
-    PRIMARY KEY (endpoint, id)
+    PRIMARY KEY (id, endpoint)
 );
 CREATE INDEX events_list ON events (workspace, created, id, endpoint);
 CREATE INDEX events_type ON events (workspace, type, created, id, endpoint);
 CREATE INDEX events_object ON events (workspace, object, created, id, endpoint) WHERE object <> '';
 CREATE INDEX events_endpoint ON events (endpoint, created, id);
-CREATE INDEX events_id ON events (workspace, id);
 CREATE INDEX events_received ON events (received);
 
 CREATE TABLE deliveries (
@@ -106,30 +105,17 @@ CREATE TABLE deliveries (
     tries       INTEGER NOT NULL,
     last_status INTEGER NOT NULL,
     next_at     BIGINT NOT NULL,
-    created     BIGINT NOT NULL
+    created     BIGINT NOT NULL,
+    log         TEXT NOT NULL DEFAULT '' -- its attempts, a line of JSON each
 ) WITHOUT ROWID;
 CREATE UNIQUE INDEX deliveries_same ON deliveries (event, endpoint, webhook);
 CREATE INDEX deliveries_due ON deliveries (webhook, next_at, id) WHERE state = 'pending';
-CREATE INDEX deliveries_list ON deliveries (workspace, created, id);
 CREATE INDEX deliveries_state ON deliveries (workspace, state, created, id);
 CREATE INDEX deliveries_type ON deliveries (workspace, type, created, id);
-CREATE INDEX deliveries_webhook ON deliveries (webhook, created, id);
-CREATE INDEX deliveries_webhook_state ON deliveries (webhook, state, created, id);
-
-CREATE TABLE attempts (
-    delivery TEXT NOT NULL,
-    n        INTEGER NOT NULL,
-    at       BIGINT NOT NULL,
-    duration BIGINT NOT NULL, -- nanoseconds
-    status   INTEGER NOT NULL,
-    answer   BLOB NOT NULL,
-    phase    TEXT NOT NULL,
-    error    TEXT NOT NULL,
-    PRIMARY KEY (delivery, n)
-) WITHOUT ROWID;
+CREATE INDEX deliveries_waiting ON deliveries (webhook, created, id) WHERE state = 'pending';
+CREATE INDEX deliveries_done ON deliveries (webhook, state, created, id) WHERE state <> 'pending';
 
 -- +goose Down
-DROP TABLE attempts;
 DROP TABLE deliveries;
 DROP TABLE events;
 DROP TABLE webhooks;
