@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,6 +24,9 @@ const (
 
 	// storeTime bounds a call to the store that must not be broken off half-way. Stripe waits longer for our answer.
 	storeTime = 8 * time.Second
+
+	// doorTime is how long an endpoint is taken to be as it was read. What another replica changes is to be seen within a second.
+	doorTime = 500 * time.Millisecond
 )
 
 // The ways in which Receive refuses an event, besides [ErrSignature], [ErrMalformed] and [store.ErrNotFound] for an endpoint
@@ -80,7 +84,19 @@ type Taker interface {
 }
 
 // A Receiver takes events in from Stripe. It is safe for concurrent use.
-type Receiver struct{ ReceiverConfig }
+type Receiver struct {
+	ReceiverConfig
+
+	mu    sync.Mutex
+	doors map[string]door // by endpoint
+}
+
+// A door is an endpoint with its secrets, open, as they were read.
+type door struct {
+	pool    store.Endpoint
+	secrets []string
+	read    time.Time
+}
 
 // NewReceiver makes a Receiver.
 func NewReceiver(cfg ReceiverConfig) *Receiver {
@@ -90,7 +106,7 @@ func NewReceiver(cfg ReceiverConfig) *Receiver {
 	if cfg.Tracer == nil {
 		cfg.Tracer = untraced{}
 	}
-	return &Receiver{cfg}
+	return &Receiver{ReceiverConfig: cfg, doors: make(map[string]door)}
 }
 
 // Receive verifies an event that was posted to an endpoint's URL, and stores it with its deliveries in one transaction. Once
@@ -101,15 +117,8 @@ func (r *Receiver) Receive(ctx context.Context, endpoint, signature string, body
 	if len(body) > MaxEvent {
 		return Receipt{}, ErrTooLarge
 	}
-	pool, err := r.Store.Receiver(ctx, endpoint)
+	pool, err := r.verify(ctx, endpoint, signature, body)
 	if err != nil {
-		return Receipt{}, busy(fmt.Errorf("finding the endpoint: %w", err))
-	}
-	secrets, err := openLive(r.Secrets, pool.ID, store.PurposeEndpoint, pool.Secrets, r.Now())
-	if err != nil {
-		return Receipt{}, err
-	}
-	if err := verify(signature, body, secrets, r.Now()); err != nil {
 		return Receipt{}, err
 	}
 	event, err := openEnvelope(body)
@@ -133,6 +142,41 @@ func (r *Receiver) Receive(ctx context.Context, endpoint, signature string, body
 		return Receipt{}, err
 	}
 	return receipts[0], nil
+}
+
+// verify finds the endpoint that an event was posted to and checks the event's signature. What fits no secret that is
+// remembered may fit one that is new.
+func (r *Receiver) verify(ctx context.Context, endpoint, signature string, body []byte) (store.Endpoint, error) {
+	r.mu.Lock()
+	d, known := r.doors[endpoint]
+	r.mu.Unlock()
+	if now := r.Now(); known && now.Sub(d.read).Abs() < doorTime && verify(signature, body, d.secrets, now) == nil {
+		return d.pool, nil
+	}
+	d, err := r.open(ctx, endpoint)
+	if err != nil {
+		return store.Endpoint{}, err
+	}
+	return d.pool, verify(signature, body, d.secrets, r.Now())
+}
+
+// open reads an endpoint and remembers it.
+func (r *Receiver) open(ctx context.Context, endpoint string) (door, error) {
+	d := door{read: r.Now()}
+	var err error
+	if d.pool, err = r.Store.Receiver(ctx, endpoint); err != nil {
+		err = busy(fmt.Errorf("finding the endpoint: %w", err))
+	} else {
+		d.secrets, err = openLive(r.Secrets, d.pool.ID, store.PurposeEndpoint, d.pool.Secrets, d.read)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		delete(r.doors, endpoint)
+		return door{}, err
+	}
+	r.doors[endpoint] = d
+	return d, nil
 }
 
 // admit keeps the door closed above the marks, so that a flood is held at Stripe and not on our disk.

@@ -26,9 +26,13 @@ type memoryEvents struct {
 	mu     sync.Mutex
 	events map[string]store.NewEvent
 	calls  int
+	found  int // calls of Receiver
 }
 
 func (m *memoryEvents) Receiver(_ context.Context, id string) (store.Endpoint, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.found++
 	if m.findErr != nil {
 		return store.Endpoint{}, m.findErr
 	}
@@ -100,6 +104,45 @@ func TestReceive(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, events.events["evt_1"]); diff != "" {
 		t.Errorf("stored event differs (-want +got):\n%s", diff)
+	}
+}
+
+// An endpoint is read once for all events of a moment; a new secret is known at once, and a deleted endpoint soon forgotten.
+func TestReceiveRemembersEndpoint(t *testing.T) {
+	t.Parallel()
+	r, events := newTestReceiver()
+	now := receivedAt
+	r.Now = func() time.Time { return now }
+	body := testEvent(false)
+	receive := func(secret string) error {
+		_, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, secret, now), body)
+		return err
+	}
+	for range 3 {
+		if err := receive(testSecret); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if events.found != 1 {
+		t.Errorf("the endpoint was read %d times, want once", events.found)
+	}
+	const newSecret = "whsec_new"
+	if err := receive(newSecret); !errors.Is(err, ErrSignature) {
+		t.Errorf("a secret that is not the endpoint's: got %v", err)
+	}
+	events.endpoint.Secrets = []store.Secret{{Sealed: []byte("ep_1/endpoint/" + newSecret)}}
+	if err := receive(newSecret); err != nil {
+		t.Errorf("a new secret: %v", err)
+	}
+	if err := receive(testSecret); !errors.Is(err, ErrSignature) {
+		t.Errorf("the secret before it: got %v", err)
+	}
+	events.findErr = store.ErrNotFound
+	now = now.Add(doorTime)
+	for range 2 {
+		if err := receive(newSecret); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a deleted endpoint: got %v", err)
+		}
 	}
 }
 
