@@ -50,24 +50,26 @@ func (b *bench) measureThroughput(kind string, acknowledged, delivered float64) 
 	return func(ctx context.Context) ([]row, error) {
 		var rows []row
 		for _, subscribers := range []int{1, 10} {
-			var acked, made [][]float64
+			var acked, made, spent [][]float64
 			for i := range b.runs {
 				b.progress("events on %s: %d subscribers, run %d of %d", kind, subscribers, i+1, b.runs)
-				var ack, del []float64
+				var ack, del, cpu []float64
 				for _, begin := range []load{b.viaStore(kind, subscribers), b.viaMemory(subscribers)} {
-					a, d, err := b.flood(ctx, begin, subscribers)
+					a, d, c, err := b.flood(ctx, begin, subscribers)
 					if err != nil {
 						return nil, err
 					}
-					ack, del = append(ack, a), append(del, d)
+					ack, del, cpu = append(ack, a), append(del, d), append(cpu, c)
 				}
-				acked, made = append(acked, ack), append(made, del)
+				acked, made, spent = append(acked, ack), append(made, del), append(spent, cpu)
 			}
+			time := judge("events-"+strings.ToLower(kind), fmt.Sprintf("processor time of the service for a delivery, %d subscribers, %s; beside: from memory",
+				subscribers, kind), "µs", shown, 0, spent...)
 			if subscribers == 1 {
-				rows = append(rows, judge("events-"+strings.ToLower(kind), "events acknowledged, 1 subscriber, "+kind+"; beside: from memory", "1/s", share, acknowledged, acked...))
+				rows = append(rows, judge("events-"+strings.ToLower(kind), "events acknowledged, 1 subscriber, "+kind+"; beside: from memory", "1/s", share, acknowledged, acked...), time)
 				continue
 			}
-			rows = append(rows, judge("events-"+strings.ToLower(kind), "deliveries, 10 subscribers, "+kind+"; beside: from memory", "1/s", share, delivered, made...))
+			rows = append(rows, judge("events-"+strings.ToLower(kind), "deliveries, 10 subscribers, "+kind+"; beside: from memory", "1/s", share, delivered, made...), time)
 			if kind == sqliteKind {
 				// Outpost, tuned, sustained 1,220 a second on two such cores.
 				rows = append(rows, judge("events-"+strings.ToLower(kind), "the same against five times the fastest open peer", "1/s", floor, 5*1220, made...))
@@ -77,28 +79,37 @@ func (b *bench) measureThroughput(kind string, acknowledged, delivered float64) 
 	}
 }
 
-func (b *bench) flood(ctx context.Context, begin load, subscribers int) (acknowledged, delivered float64, err error) {
+func (b *bench) flood(ctx context.Context, begin load, subscribers int) (acknowledged, delivered, processor float64, err error) {
 	const senders = 64
 	s, d, err := begin(ctx)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, 0, err
 	}
 	defer s.Stop()
 	for _, length := range []time.Duration{b.warmUp(), b.length} {
+		before, err := s.processor()
+		if err != nil {
+			return 0, 0, 0, err
+		}
 		r := b.subscribers.begin(rand.Text(), 1_000_000)
 		acknowledged, err = closed(ctx, senders, length, func(ctx context.Context, n int, due time.Time) error {
 			return d.send(ctx, r.id(n, due))
 		})
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
 		sent := int(r.sent.Load())
 		if err := r.wait(ctx, sent*subscribers); err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
 		delivered = float64(sent*subscribers) / time.Duration(r.last.Load()).Seconds()
+		after, err := s.processor()
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		processor = (after - before) / float64(sent*subscribers)
 	}
-	return acknowledged, delivered, nil
+	return acknowledged, delivered, processor, nil
 }
 
 // measureLatency sends events at a steady rate and takes the time until each subscriber has each, and the memory used.

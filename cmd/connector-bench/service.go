@@ -170,6 +170,30 @@ func (d door) send(ctx context.Context, id string) error {
 	return err
 }
 
+// processor is the time that the process has spent on processors, in microseconds.
+func (s *service) processor() (float64, error) {
+	stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(s.PID()), "stat"))
+	if err != nil {
+		return 0, err
+	}
+	// The name, in parentheses, may hold anything. See proc_pid_stat(5): utime and stime are the fields 14 and 15.
+	_, rest, _ := strings.Cut(string(stat), ") ")
+	fields := strings.Fields(rest)
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("the system does not tell the times of process %d", s.PID())
+	}
+	const tick = 10_000 // microseconds
+	total := 0.0
+	for _, field := range fields[11:13] {
+		ticks, err := strconv.ParseFloat(field, 64)
+		if err != nil {
+			return 0, err
+		}
+		total += ticks * tick
+	}
+	return total, nil
+}
+
 // memory is what the process holds of the machine's memory, in MiB.
 func (s *service) memory() (float64, error) {
 	status, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(s.PID()), "status"))
