@@ -126,16 +126,16 @@ func Deliveries(ctx context.Context, q Querier, workspace string, f store.Delive
 	})
 }
 
-// inState adds a condition unless the state is empty. The states stand in the text, since the conditions of indexes name them.
+// inState adds a condition unless the state is empty. The states that there are stand in the text, since the conditions of
+// indexes name them.
 func (s *selection) inState(state store.DeliveryState) {
 	switch state {
-	case "":
 	case store.DeliveryPending:
 		s.and("state = 'pending'")
 	case store.DeliveryDelivered, store.DeliveryDead, store.DeliverySkipped:
 		s.and("state = '" + string(state) + "' AND state <> 'pending'")
 	default:
-		s.and("FALSE")
+		s.equal("state", string(state))
 	}
 }
 

@@ -191,6 +191,7 @@ func (s *Store) fill(ctx context.Context, work []store.Work) error {
 				return fmt.Errorf("event %s: %w", d.Event, err)
 			}
 			events[key] = &e
+			s.recent.add(&e) // the other lanes come to it too
 		}
 		work[i].Event = events[key]
 	}

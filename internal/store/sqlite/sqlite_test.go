@@ -108,45 +108,67 @@ func explain(t *testing.T, s *Store) {
 	}
 }
 
-// Every filter of deliveries finds them by the index that was made for it.
-func TestDeliveryIndexes(t *testing.T) {
+// Every filter of a list finds its rows by the index that was made for it.
+func TestIndexes(t *testing.T) {
 	t.Parallel()
 	s := open(t, file(t))
 	some := time.Unix(1, 0)
-	for _, c := range []struct {
-		filter  store.DeliveryFilter
-		indexes []string
-	}{
-		{store.DeliveryFilter{}, []string{"state (workspace=? AND state=?)"}},
-		{store.DeliveryFilter{From: some, To: some}, []string{"state (workspace=? AND state=? AND created>? AND created<?)"}},
-		{store.DeliveryFilter{State: store.DeliveryPending}, []string{"state (workspace=? AND state=?)"}},
-		{store.DeliveryFilter{State: store.DeliveryDead}, []string{"state (workspace=? AND state=?)"}},
-		{store.DeliveryFilter{State: store.DeliveryDead, Type: "t"}, []string{"state (workspace=? AND state=?)"}},
-		{store.DeliveryFilter{Type: "t"}, []string{"type (workspace=? AND type=?)"}},
-		{store.DeliveryFilter{Webhook: "w"}, []string{"done (webhook=? AND state=?)", "waiting (webhook=?)"}},
-		{store.DeliveryFilter{Webhook: "w", Type: "t"}, []string{"done (webhook=? AND state=?)", "waiting (webhook=?)"}},
-		{store.DeliveryFilter{Webhook: "w", State: store.DeliveryPending}, []string{"waiting (webhook=?)"}},
-		{store.DeliveryFilter{Webhook: "w", State: store.DeliveryDelivered, Type: "t"}, []string{"done (webhook=? AND state=?)"}},
-		{store.DeliveryFilter{Event: "e"}, []string{"same (event=?)"}},
-		{store.DeliveryFilter{Event: "e", Webhook: "w", State: store.DeliveryDead}, []string{"same (event=?)"}},
-		{store.DeliveryFilter{Object: "o"}, []string{"same (event=? AND endpoint=?)"}},
-	} {
-		s.reads.statements = nil
-		if _, err := s.Deliveries(t.Context(), "a", c.filter, store.Page{}); err != nil {
+	uses := func(filter any, want []string, err error) {
+		t.Helper()
+		if err != nil {
 			t.Fatal(err)
 		}
 		var found []string
 		for text := range s.reads.statements {
 			for _, step := range plan(t, s, text) {
-				if _, index, ok := strings.Cut(step, " USING INDEX deliveries_"); ok && !slices.Contains(found, index) {
+				if _, index, ok := strings.Cut(step, " INDEX "); ok && !slices.Contains(found, index) {
 					found = append(found, index)
 				}
 			}
 		}
 		slices.Sort(found)
-		if !slices.Equal(found, c.indexes) {
-			t.Errorf("%+v: got %v, want %v", c.filter, found, c.indexes)
+		if !slices.Equal(found, want) {
+			t.Errorf("%+v: got %v, want %v", filter, found, want)
 		}
+		s.reads.statements = nil
+	}
+	s.reads.statements = nil
+	const byState, ofWebhook = "deliveries_state (workspace=? AND state=?)", "deliveries_done (webhook=? AND state=?)"
+	const waiting = "deliveries_waiting (webhook=?)"
+	for _, c := range []struct {
+		filter store.DeliveryFilter
+		want   []string
+	}{
+		{store.DeliveryFilter{}, []string{byState}},
+		{store.DeliveryFilter{From: some, To: some}, []string{"deliveries_state (workspace=? AND state=? AND created>? AND created<?)"}},
+		{store.DeliveryFilter{State: store.DeliveryPending}, []string{byState}},
+		{store.DeliveryFilter{State: store.DeliveryDead}, []string{byState}},
+		{store.DeliveryFilter{State: store.DeliveryDead, Type: "t"}, []string{byState}},
+		{store.DeliveryFilter{Type: "t"}, []string{"deliveries_type (workspace=? AND type=?)"}},
+		{store.DeliveryFilter{Webhook: "w"}, []string{ofWebhook, waiting}},
+		{store.DeliveryFilter{Webhook: "w", Type: "t"}, []string{ofWebhook, waiting}},
+		{store.DeliveryFilter{Webhook: "w", State: store.DeliveryPending}, []string{waiting}},
+		{store.DeliveryFilter{Webhook: "w", State: store.DeliveryDelivered, Type: "t"}, []string{ofWebhook}},
+		{store.DeliveryFilter{Event: "e"}, []string{"deliveries_same (event=?)"}},
+		{store.DeliveryFilter{Event: "e", Webhook: "w", State: store.DeliveryDead}, []string{"deliveries_same (event=?)"}},
+		{store.DeliveryFilter{Object: "o"}, []string{"deliveries_same (event=? AND endpoint=?)", "events_object (workspace=? AND object=?)"}},
+	} {
+		_, err := s.Deliveries(t.Context(), "a", c.filter, store.Page{})
+		uses(c.filter, c.want, err)
+	}
+	for _, c := range []struct {
+		filter store.EventFilter
+		want   []string
+	}{
+		{store.EventFilter{}, []string{"events_list (workspace=?)"}},
+		{store.EventFilter{From: some}, []string{"events_list (workspace=? AND created>?)"}},
+		{store.EventFilter{Types: []string{"t"}}, []string{"events_type (workspace=? AND type=?)"}},
+		{store.EventFilter{Object: "o"}, []string{"events_object (workspace=? AND object=?)"}},
+		{store.EventFilter{Object: "o", Types: []string{"t"}}, []string{"events_object (workspace=? AND object=?)"}},
+		{store.EventFilter{Endpoint: "e"}, []string{"events_endpoint (endpoint=?)"}},
+	} {
+		_, err := s.Events(t.Context(), "a", c.filter, store.Page{})
+		uses(c.filter, c.want, err)
 	}
 }
 

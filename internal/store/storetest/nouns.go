@@ -427,6 +427,7 @@ func lists() suite {
 			work := l.claim(t, lease, 100)
 			l.finish(t, work[0], store.Outcome{Verdict: store.VerdictDead})
 			dead := work[0].Delivery
+			waiting := map[string]int{l.webhooks[0].ID: 3, l.webhooks[1].ID: 2}[dead.Webhook]
 			tests := map[string]struct {
 				filter store.DeliveryFilter
 				want   int
@@ -446,14 +447,24 @@ func lists() suite {
 				"from the future":     {store.DeliveryFilter{From: dead.Created.Add(time.Hour)}, 0},
 				"to the past":         {store.DeliveryFilter{To: dead.Created.Add(-time.Hour)}, 0},
 				"around now":          {store.DeliveryFilter{From: dead.Created.Add(-time.Hour), To: dead.Created.Add(time.Hour)}, 5},
+				"event and webhook":   {store.DeliveryFilter{Event: "evt_000001", Webhook: l.webhooks[1].ID}, 1},
+				"event and state":     {store.DeliveryFilter{Event: dead.Event, State: store.DeliveryDead}, 1},
+				"webhook and pending": {store.DeliveryFilter{Webhook: dead.Webhook, State: store.DeliveryPending}, waiting - 1},
+				"unknown state":       {store.DeliveryFilter{State: "sent"}, 0},
 			}
+			other := newLine(t, s, "b", []string{"*"})
+			foreign := other.event("a.b")
+			foreign.ID, foreign.Object = about.ID, about.Object
+			other.ingest(t, foreign)
 			for name, tt := range tests {
 				got := pages(t, 2, func(p store.Page) (store.List[store.Delivery], error) {
 					return s.Deliveries(t.Context(), "a", tt.filter, p)
-				}, func(d store.Delivery) string { return d.ID })
+				}, func(d store.Delivery) string { return d.Created.Format(time.RFC3339Nano) + d.ID })
 				wantEqual(t, "number for "+name, len(got), tt.want)
-				slices.Sort(got)
-				wantEqual(t, "distinct for "+name, len(slices.Compact(got)), tt.want)
+				newest := slices.Sorted(slices.Values(got))
+				slices.Reverse(newest)
+				wantEqual(t, "order for "+name, got, newest)
+				wantEqual(t, "distinct for "+name, len(slices.Compact(newest)), tt.want)
 			}
 		},
 		"WebhookFilters": func(t *testing.T, s store.Store) {

@@ -55,6 +55,7 @@ func source(t *testing.T) *sqlite.Store {
 	for i := range 500 {
 		_, err := s.Ingest(ctx, []store.NewEvent{{
 			Endpoint: "ep_1", ID: fmt.Sprintf("evt_%c%03d", "aZ"[i%2], i), Type: "a.b", Body: fmt.Appendf(nil, `{"n": %d}`, i), Created: time.Now(),
+			Object: fmt.Sprint("cus_", i), Trace: "00-1",
 		}}, store.Lease{})
 		check(t, err)
 	}
@@ -151,6 +152,11 @@ func TestCopy(t *testing.T) {
 	check(t, err)
 	if len(claimed.Work) == 0 || len(claimed.Work) != len(wantClaimed.Work) {
 		t.Errorf("claimed %d deliveries, want %d", len(claimed.Work), len(wantClaimed.Work))
+	}
+	about, err := s.Deliveries(t.Context(), "w", store.DeliveryFilter{Object: "cus_7"}, store.Page{})
+	check(t, err)
+	if len(about.Data) != 3 {
+		t.Errorf("got %d deliveries about an object, want one for each webhook", len(about.Data))
 	}
 	in, err := s.Ingest(t.Context(), []store.NewEvent{{Endpoint: "ep_1", ID: "evt_new", Type: "c.d", Created: time.Now()}}, store.Lease{})
 	check(t, err)
