@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"stripe-connector/internal/store"
@@ -364,16 +363,10 @@ func skipDetached(ctx context.Context, q portable.Querier, limit int) (int, erro
 // Wake receives when something may have become due.
 func (s *Store) Wake() <-chan struct{} { return s.wake }
 
-// Backlog returns the count as of the last commit.
+// Backlog returns the count as of the last commit. The size is that of the last checkpoint that was asked for.
 func (s *Store) Backlog(ctx context.Context) (store.Backlog, error) {
 	if err := ctx.Err(); err != nil {
 		return store.Backlog{}, err
 	}
-	b := *s.backlog.latest.Load()
-	for _, suffix := range []string{"", "-wal"} {
-		if info, err := os.Stat(s.path + suffix); err == nil {
-			b.Bytes += info.Size()
-		}
-	}
-	return b, nil
+	return *s.backlog.latest.Load(), nil
 }

@@ -135,6 +135,7 @@ func (s *Store) start(ctx context.Context) error {
 		return fmt.Errorf("reading what is due: %w", err)
 	}
 	w := &writer{store: s, q: &prepared{on: conn}, lanes: lanes}
+	lanes.total.Bytes = s.size()
 	s.backlog.set(lanes.total)
 	go w.run()        //nolint:contextcheck // it works until Close, for all callers
 	go s.checkpoint() //nolint:contextcheck,gosec // so does this
@@ -154,6 +155,16 @@ func (s *Store) checkpoint() {
 			return
 		}
 	}
+}
+
+// size is what the database takes on disk.
+func (s *Store) size() (bytes int64) {
+	for _, suffix := range []string{"", "-wal"} {
+		if info, err := os.Stat(s.path + suffix); err == nil {
+			bytes += info.Size()
+		}
+	}
+	return bytes
 }
 
 // Observe has committed told of every transaction of the writer from now on: how many operations shared it, and how long it

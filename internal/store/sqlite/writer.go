@@ -159,6 +159,7 @@ func (w *writer) commit(batch []*operation) {
 	}
 	if w.since += len(batch); w.since >= foldAfter {
 		w.since = 0
+		w.lanes.total.Bytes = w.store.size()
 		select {
 		case w.store.grown <- struct{}{}:
 		default: // one is about to be made
