@@ -80,7 +80,7 @@ func newLine(t *testing.T, opts lineOptions) *line {
 		if err != nil {
 			t.Error(err)
 		}
-		if _, err := receiver.Receive(r.Context(), r.PathValue("endpoint"), r.Header.Get("Stripe-Signature"), body); err != nil {
+		if _, err := receiver.Receive(r.Context(), r.PathValue("endpoint"), r.Header.Get("Stripe-Signature"), whole(body)); err != nil {
 			w.WriteHeader(statusOf(err))
 		}
 	})

@@ -110,14 +110,23 @@ func NewReceiver(cfg ReceiverConfig) *Receiver {
 }
 
 // Receive verifies an event that was posted to an endpoint's URL, and stores it with its deliveries in one transaction. Once
-// it returns nil a crash loses nothing, and only then may Stripe be told 200. signature is the Stripe-Signature header, body
-// the raw body, of which one byte more than MaxEvent is enough. An event that arrives again changes nothing.
-// The errors are the ones above, a *BusyError, or our own fault.
-func (r *Receiver) Receive(ctx context.Context, endpoint, signature string, body []byte) (Receipt, error) {
+// it returns nil a crash loses nothing, and only then may Stripe be told 200. signature is the Stripe-Signature header, read
+// reads the raw body, of which one byte more than MaxEvent is enough. It is called only for an endpoint that exists, so that
+// strangers, who know none, cannot fill our memory. An event that arrives again changes nothing.
+// The errors are the ones above, read's, a *BusyError, or our own fault.
+func (r *Receiver) Receive(ctx context.Context, endpoint, signature string, read func() ([]byte, error)) (Receipt, error) {
+	d, err := r.find(ctx, endpoint)
+	if err != nil {
+		return Receipt{}, err
+	}
+	body, err := read()
+	if err != nil {
+		return Receipt{}, err
+	}
 	if len(body) > MaxEvent {
 		return Receipt{}, ErrTooLarge
 	}
-	pool, err := r.verify(ctx, endpoint, signature, body)
+	pool, err := r.verify(ctx, d, signature, body)
 	if err != nil {
 		return Receipt{}, err
 	}
@@ -144,16 +153,23 @@ func (r *Receiver) Receive(ctx context.Context, endpoint, signature string, body
 	return receipts[0], nil
 }
 
-// verify finds the endpoint that an event was posted to and checks the event's signature. What fits no secret that is
-// remembered may fit one that is new.
-func (r *Receiver) verify(ctx context.Context, endpoint, signature string, body []byte) (store.Endpoint, error) {
+// find is the door of an endpoint: as it is remembered, or else as it is stored.
+func (r *Receiver) find(ctx context.Context, endpoint string) (door, error) {
 	r.mu.Lock()
 	d, known := r.doors[endpoint]
 	r.mu.Unlock()
-	if now := r.Now(); known && now.Sub(d.read).Abs() < doorTime && verify(signature, body, d.secrets, now) == nil {
+	if known && r.Now().Sub(d.read).Abs() < doorTime {
+		return d, nil
+	}
+	return r.open(ctx, endpoint)
+}
+
+// verify checks an event's signature and returns the endpoint. What fits no secret that is remembered may fit one that is new.
+func (r *Receiver) verify(ctx context.Context, d door, signature string, body []byte) (store.Endpoint, error) {
+	if verify(signature, body, d.secrets, r.Now()) == nil {
 		return d.pool, nil
 	}
-	d, err := r.open(ctx, endpoint)
+	d, err := r.open(ctx, d.pool.ID)
 	if err != nil {
 		return store.Endpoint{}, err
 	}

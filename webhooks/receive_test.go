@@ -90,7 +90,7 @@ func TestReceive(t *testing.T) {
 		{Event: "evt_1", Type: "customer.created", New: true, Deliveries: 2},
 		{Event: "evt_1", Type: "customer.created", New: false, Deliveries: 2},
 	} {
-		got, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, testSecret, receivedAt), body)
+		got, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, testSecret, receivedAt), whole(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -115,7 +115,7 @@ func TestReceiveRemembersEndpoint(t *testing.T) {
 	r.Now = func() time.Time { return now }
 	body := testEvent(false)
 	receive := func(secret string) error {
-		_, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, secret, now), body)
+		_, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, secret, now), whole(body))
 		return err
 	}
 	for range 3 {
@@ -202,7 +202,7 @@ func TestReceiveRefuses(t *testing.T) {
 			if tt.change != nil {
 				tt.change(r, events)
 			}
-			_, err := r.Receive(t.Context(), tt.endpoint, tt.header, tt.body)
+			_, err := r.Receive(t.Context(), tt.endpoint, tt.header, whole(tt.body))
 			if !errors.Is(err, tt.want) {
 				t.Errorf("Receive() = %v, want %v", err, tt.want)
 			}
@@ -218,12 +218,30 @@ func TestReceiveRefuses(t *testing.T) {
 	}
 }
 
+// whole is how a body is read that has arrived already.
+func whole(body []byte) func() ([]byte, error) {
+	return func() ([]byte, error) { return body, nil }
+}
+
+// TestReceiveReadsNoStrangersBody: whoever knows no endpoint is turned away before anything of the body is held.
+func TestReceiveReadsNoStrangersBody(t *testing.T) {
+	t.Parallel()
+	r, _ := newTestReceiver()
+	_, err := r.Receive(t.Context(), "ep_unknown", "", func() ([]byte, error) {
+		t.Error("the body is read")
+		return nil, nil
+	})
+	if !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Receive() = %v, want %v", err, store.ErrNotFound)
+	}
+}
+
 func TestReceiveLostKey(t *testing.T) {
 	t.Parallel()
 	r, events := newTestReceiver()
 	events.endpoint.Secrets[1].Sealed = []byte("sealed with a key that is lost")
 	body := testEvent(false)
-	_, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, testSecret, receivedAt), body)
+	_, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, testSecret, receivedAt), whole(body))
 	if err == nil || errors.Is(err, ErrSignature) {
 		t.Errorf("Receive() = %v, want an error that is ours", err)
 	}
@@ -235,7 +253,7 @@ func TestReceiveConnectTestEvents(t *testing.T) {
 	r, events := newTestReceiver()
 	events.endpoint.Livemode, events.endpoint.Connect = true, true
 	body := testEvent(false)
-	got, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, testSecret, receivedAt), body)
+	got, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, testSecret, receivedAt), whole(body))
 	if err != nil || got.New || len(events.events) > 0 {
 		t.Errorf("Receive() = %+v, %v, want it acknowledged and dropped", got, err)
 	}
@@ -248,7 +266,7 @@ func TestReceiveOutlivesSender(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	body := testEvent(false)
-	if _, err := r.Receive(ctx, "ep_1", stripeHeader(body, testSecret, receivedAt), body); err != nil {
+	if _, err := r.Receive(ctx, "ep_1", stripeHeader(body, testSecret, receivedAt), whole(body)); err != nil {
 		t.Error(err)
 	}
 	if len(events.events) != 1 {
@@ -260,7 +278,7 @@ func TestErrorsNameNoSecret(t *testing.T) {
 	t.Parallel()
 	r, _ := newTestReceiver()
 	body := testEvent(false)
-	_, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, "whsec_guess", receivedAt), body)
+	_, err := r.Receive(t.Context(), "ep_1", stripeHeader(body, "whsec_guess", receivedAt), whole(body))
 	if err == nil || strings.Contains(err.Error(), "whsec") || strings.Contains(err.Error(), "evt_1") {
 		t.Errorf("Receive() = %v", err)
 	}
@@ -273,7 +291,7 @@ func BenchmarkReceive(b *testing.B) {
 	header := stripeHeader(body, testSecret, receivedAt)
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
-		if _, err := r.Receive(b.Context(), "ep_1", header, body); err != nil {
+		if _, err := r.Receive(b.Context(), "ep_1", header, whole(body)); err != nil {
 			b.Fatal(err)
 		}
 	}

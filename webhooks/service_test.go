@@ -410,7 +410,7 @@ func TestPatchMoves(t *testing.T) {
 	arrive := func(endpoint store.Endpoint) {
 		secret := l.stripe.Account(stripetest.Key).Secret(endpoint.StripeID)
 		body := fmt.Appendf(nil, `{"id":"evt_1","object":"event","type":"customer.created","livemode":false,"created":%d}`, time.Now().Unix())
-		receipt, err := l.keeper.Receiver.Receive(t.Context(), endpoint.ID, stripetest.Sign(secret, body, time.Now()), body)
+		receipt, err := l.keeper.Receiver.Receive(t.Context(), endpoint.ID, stripetest.Sign(secret, body, time.Now()), whole(body))
 		if err != nil || !receipt.New {
 			t.Fatalf("receipt = %+v, %v", receipt, err)
 		}

@@ -603,7 +603,7 @@ func (s *simStripe) post(pool, secret, event string, body []byte) {
 			if p == nil || s.chance("lose event", 6) {
 				continue
 			}
-			_, err := p.receiver.Receive(context.Background(), pool, stripetest.Sign(secret, body, time.Now()), body)
+			_, err := p.receiver.Receive(context.Background(), pool, stripetest.Sign(secret, body, time.Now()), whole(body))
 			select {
 			case <-p.dead: // after which it can answer nothing
 				continue

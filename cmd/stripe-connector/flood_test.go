@@ -17,14 +17,10 @@ import (
 func TestFloods(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
+	_, from := b.watch(newSubscriber(t, nil), "invoice.paid")
 	dial := func(t *testing.T, say string) net.Conn {
 		t.Helper()
-		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
-		must(t, err)
-		t.Cleanup(func() { _ = conn.Close() })
-		must(t, conn.SetDeadline(time.Now().Add(patience)))
-		_, _ = io.WriteString(conn, say) // the service may have cut it off half-way
-		return conn
+		return b.in(t).dial(say)
 	}
 	const head = "POST /v1/modules/retrieve-balance HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + adminToken + "\r\n"
 
@@ -44,9 +40,10 @@ func TestFloods(t *testing.T) {
 		t.Parallel()
 		slow := dial(t, head+"Content-Length: 1000\r\n\r\n{")
 		for range 100 {
-			dial(t, "POST /stripe/ep_unknown HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+			dial(t, "POST "+strings.TrimPrefix(from.url, b.url)+" HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
 		}
 		b.in(t).call(http.MethodPost, "/v1/modules/retrieve-balance", object{"connection": b.conn}).want(http.StatusOK)
+		from.accept(t, event("evt_slow", "invoice.paid"))
 		if _, err := io.Copy(io.Discard, slow); err != nil {
 			t.Errorf("a body that never ends is not cut off: %v", err)
 		}
@@ -63,7 +60,7 @@ func TestFloods(t *testing.T) {
 	})
 	t.Run("long bodies", func(t *testing.T) {
 		t.Parallel()
-		for _, path := range []string{"/v1/modules/create-customer", "/stripe/ep_unknown"} {
+		for _, path := range []string{"/v1/modules/create-customer", strings.TrimPrefix(from.url, b.url)} {
 			conn := dial(t, "POST "+path+" HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "+adminToken+"\r\nContent-Length: 10485760\r\n\r\n"+
 				strings.Repeat(" ", 1<<20+1))
 			if got := status(t, conn); got != http.StatusRequestEntityTooLarge {
@@ -85,6 +82,31 @@ func TestFloods(t *testing.T) {
 		b.in(t).call(http.MethodGet, "/v1/connections", nil).want(http.StatusOK)
 		b.in(t).connect(stripetest.Key)
 	})
+}
+
+// Whoever knows no endpoint is turned away before the body, and so takes neither memory nor room from Stripe's events.
+func TestStrangersTakeNoRoom(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, "MAX_CONCURRENT=2")
+	_, from := b.watch(newSubscriber(t, nil), "invoice.paid")
+	for range 10 {
+		conn := b.dial("POST /stripe/ep_unknown HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n{")
+		if got := status(t, conn); got != http.StatusNotFound {
+			t.Fatalf("status = %d, want 404", got)
+		}
+	}
+	from.accept(t, event("evt_1", "invoice.paid"))
+}
+
+// dial opens a connection and writes to it.
+func (b *bench) dial(say string) net.Conn {
+	b.t.Helper()
+	conn, err := new(net.Dialer).DialContext(b.t.Context(), "tcp", strings.TrimPrefix(b.url, "http://"))
+	must(b.t, err)
+	b.t.Cleanup(func() { _ = conn.Close() })
+	must(b.t, conn.SetDeadline(time.Now().Add(patience)))
+	_, _ = io.WriteString(conn, say) // the service may have cut it off half-way
+	return conn
 }
 
 func status(t *testing.T, conn net.Conn) int {

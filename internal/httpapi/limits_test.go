@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,6 +130,49 @@ func TestRequestsAtOnceAreLimited(t *testing.T) {
 			t.Errorf("with room again: status = %d", w.Code)
 		}
 		if diff := cmp.Diff([]string{limitBusy}, turned.limits); diff != "" {
+			t.Errorf("counted (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Long bodies are held as a whole, so there are only so many at once; short ones go on beside them.
+func TestLongBodiesAtOnceAreLimited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h, turned := limited(keyring{}, func(*Config) {})
+		post := func(body io.Reader) *httptest.ResponseRecorder {
+			r := httptest.NewRequest(http.MethodPost, "/v1/tokens", body)
+			r.Header.Set("Authorization", "Bearer sc_one")
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			return w
+		}
+		text := `{"role":"nobody","name":"` + strings.Repeat("x", long) + `"}`
+		var slow []*io.PipeWriter
+		answers := make(chan int, maxLong)
+		for range maxLong {
+			body, w := io.Pipe()
+			slow = append(slow, w)
+			go func() { answers <- post(body).Code }()
+			_, _ = io.WriteString(w, text)
+		}
+		synctest.Wait()
+		wantProblem(t, post(strings.NewReader(text)), http.StatusServiceUnavailable, "1")
+		if w := post(strings.NewReader(`{"role":"nobody"}`)); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("a short body beside long ones is answered %d", w.Code)
+		}
+		for _, w := range slow {
+			_ = w.Close()
+		}
+		for range maxLong {
+			if got := <-answers; got != http.StatusUnprocessableEntity {
+				t.Errorf("status = %d", got)
+			}
+		}
+		if w := post(strings.NewReader(text)); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("with room again: status = %d", w.Code)
+		}
+		if diff := cmp.Diff([]string{limitBodies}, turned.limits); diff != "" {
 			t.Errorf("counted (-want +got):\n%s", diff)
 		}
 	})

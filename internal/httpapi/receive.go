@@ -7,18 +7,16 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"stripe-connector/internal/connection"
+	"stripe-connector/internal/spec"
 	"stripe-connector/internal/store"
 	"stripe-connector/webhooks"
 )
 
 // receive takes an event in from Stripe. Its 200 means that the event is on disk.
 func (s *server) receive(w http.ResponseWriter, r *http.Request, _ connection.Caller) error {
-	body, err := readBody(r)
-	if err != nil {
-		s.Meter.Refused(refusal(err))
-		return err
-	}
-	receipt, err := s.Receiver.Receive(r.Context(), chi.URLParam(r, "endpoint"), r.Header.Get("Stripe-Signature"), body)
+	receipt, err := s.Receiver.Receive(r.Context(), chi.URLParam(r, "endpoint"), r.Header.Get("Stripe-Signature"), func() ([]byte, error) {
+		return readBody(r)
+	})
 	if err != nil {
 		s.Meter.Refused(refusal(err))
 		return receiveProblem(err)
@@ -52,8 +50,10 @@ func receiveProblem(err error) error {
 // refusal is the kind of reason for which an event is not taken.
 func refusal(err error) string {
 	var (
-		busy *webhooks.BusyError
-		size *http.MaxBytesError
+		busy   *webhooks.BusyError
+		size   *http.MaxBytesError
+		broken *spec.SyntaxError
+		full   *Problem
 	)
 	switch {
 	case errors.Is(err, webhooks.ErrSignature):
@@ -64,8 +64,10 @@ func refusal(err error) string {
 		return "livemode"
 	case errors.Is(err, webhooks.ErrTooLarge), errors.As(err, &size):
 		return "too_large"
-	case errors.As(err, &busy):
+	case errors.As(err, &busy), errors.As(err, &full):
 		return "busy"
+	case errors.As(err, &broken):
+		return "incomplete"
 	case errors.Is(err, store.ErrNotFound):
 		return "unknown_endpoint"
 	default:

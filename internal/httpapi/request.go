@@ -18,9 +18,13 @@ import (
 
 // readBody reads a request body. One that breaks off is the caller's doing.
 func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
-	if size := new(http.MaxBytesError); err == nil || errors.As(err, &size) {
-		return body, err
+	text, err := io.ReadAll(r.Body)
+	var (
+		size *http.MaxBytesError
+		full *Problem
+	)
+	if err == nil || errors.As(err, &size) || errors.As(err, &full) {
+		return text, err
 	}
 	return nil, &spec.SyntaxError{Message: "the body did not arrive whole"}
 }

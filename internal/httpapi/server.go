@@ -97,7 +97,8 @@ const bodyMax = 1 << 20
 // serve wraps a route: who may call it, how much it reads, how it fails.
 func (s *server) serve(at route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		leave, ok := s.limits.enter(at)
+		room := s.limits.room(at)
+		leave, ok := room.enter(at)
 		if !ok {
 			fail(w, r, s.turnAway(limitBusy, http.StatusServiceUnavailable, "The service works on as many requests as it can.", time.Second))
 			return
@@ -117,7 +118,11 @@ func (s *server) serve(at route) http.Handler {
 		r, followed := s.follow(w, r, at)
 		defer followed.end(w)
 		if r.Body != nil {
-			r.Body = http.MaxBytesReader(w, r.Body, bodyMax)
+			held := &body{ReadCloser: http.MaxBytesReader(w, r.Body, bodyMax), room: room, full: func() error {
+				return s.turnAway(limitBodies, http.StatusServiceUnavailable, "The service reads as many long bodies as it can.", time.Second)
+			}}
+			defer held.done()
+			r.Body = held
 		}
 		if err := at.handle(w, r, caller); err != nil {
 			fail(w, r, err)

@@ -77,7 +77,7 @@ func New(version string) *Metrics {
 
 	m.requests = counters("http_requests_total", "Requests, by route and status.", "method", "route", "status")
 	m.requestDuration = histograms("http_request_duration_seconds", "Time from a request's header to the end of its answer.", "route")
-	m.limited = counters("limited_requests_total", "Requests turned away by a limit: rate (of a token), busy (too many at once), searches (too many wide ones at once), tokens (wrong ones from one address).", "limit")
+	m.limited = counters("limited_requests_total", "Requests turned away by a limit: rate (of a token), busy (too many at once), bodies (too many long ones at once), searches (too many wide ones at once), tokens (wrong ones from one address).", "limit")
 	m.modules = counters("module_calls_total", "Module calls by outcome: done, refused (the caller or Stripe's answer is why), failed. error_type is in Make's words.", "module", "outcome", "error_type")
 	m.moduleDuration = histograms("module_call_duration_seconds", "Time of a module call, Stripe's part included.", "module")
 
