@@ -157,8 +157,11 @@ type visit struct {
 	caller  connection.Caller
 }
 
-// bodyMax is the largest form, in bytes; the API takes as much.
-const bodyMax = 1 << 20
+// The largest forms, in bytes: the API takes as much, and who signs in needs little.
+const (
+	bodyMax   = 1 << 20
+	publicMax = 8 << 10
+)
 
 // serve wraps a page: who may see it, whether a change was meant, how it fails.
 func (c *console) serve(at route) http.Handler {
@@ -166,7 +169,11 @@ func (c *console) serve(at route) http.Handler {
 		start := c.Now()
 		seen := &statusWriter{ResponseWriter: w}
 		v := &visit{console: c, w: seen, r: r}
-		r.Body = http.MaxBytesReader(w, r.Body, bodyMax)
+		most := int64(bodyMax)
+		if at.role == public {
+			most = publicMax
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		if err := v.answer(at); err != nil { //nolint:contextcheck // the request carries it
 			v.fail(err)
 		}

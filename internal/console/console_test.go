@@ -381,6 +381,7 @@ func TestSigningIn(t *testing.T) {
 	}
 	b.post(signIn, url.Values{"token": {"sc_wrong"}}).want(http.StatusUnauthorized).has("not valid").lacks("sc_wrong")
 	b.post(signIn, url.Values{}).want(http.StatusUnauthorized)
+	b.post(signIn, url.Values{"long": {strings.Repeat("x", publicMax)}, "token": {adminToken}}).want(http.StatusUnauthorized) // is not read
 
 	in := b.post(signIn, url.Values{"token": {" " + adminToken + "\n"}, "back": {"/console/events"}}).want(http.StatusSeeOther)
 	if got := in.header.Get("Location"); got != "/console/events" {
