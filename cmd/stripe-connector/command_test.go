@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -317,6 +319,34 @@ func TestWrongSecretKeys(t *testing.T) {
 	p.set("SECRET_KEYS=" + two + "," + one)
 	p.start()
 	p.call(http.MethodPost, "/v1/connections/"+conn+"/check", nil).want(http.StatusOK)
+}
+
+// At first a shutdown only makes balancers go elsewhere: it tells them, hears whoever still comes, and lets no connection stay
+// that would have to be cut later.
+func TestStopHearsLateRequests(t *testing.T) {
+	t.Parallel()
+	stripe := stripetest.New(t)
+	p := newProgram(t, stripe, "SHUTDOWN_DELAY=1h")
+	s := p.start()
+	w := p.attach(p.connect(stripetest.Key), newSubscriber(t, nil).url, "invoice.paid")
+	from := p.sender(stripe, stripetest.Key, w)
+	from.accept(t, event("evt_before", "invoice.paid")) // and keeps a connection
+	s.signal(syscall.SIGTERM)
+	s.log.await(t, `"stopping"`)
+	for i, kept := range []bool{true, false, false} {
+		trace := &httptrace.ClientTrace{GotConn: func(on httptrace.GotConnInfo) {
+			if on.Reused != kept {
+				t.Errorf("event %d after the signal: a connection was kept: %v, want %v", i, on.Reused, kept)
+			}
+		}}
+		status, _, err := from.send(httptrace.WithClientTrace(t.Context(), trace), event(fmt.Sprintf("evt_%d", i), "invoice.paid"))
+		must(t, err)
+		if status != http.StatusOK {
+			t.Errorf("event %d after the signal: status %d, want 200", i, status)
+		}
+	}
+	p.call(http.MethodGet, "/readyz", nil).want(http.StatusServiceUnavailable)
+	p.call(http.MethodGet, "/healthz", nil).want(http.StatusOK)
 }
 
 // A shutdown lets a delivery under way finish: it is noted, and not made again.

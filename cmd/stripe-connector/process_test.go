@@ -59,7 +59,8 @@ func newProgram(t *testing.T, stripe *stripetest.Server, settings ...string) *pr
 		}
 	}
 	p.set("TEST_MAIN=1", "LISTEN="+address, "PUBLIC_URL="+p.url, "DATABASE_URL=sqlite:"+p.database(), "ADMIN_TOKEN="+adminToken,
-		"STRIPE_API_BASE="+stripe.URL, "STRIPE_RATE_TEST=10000", "STRIPE_RATE_LIVE=10000", "ALLOW_PRIVATE_TARGETS=true", "RATE_LIMIT=0")
+		"STRIPE_API_BASE="+stripe.URL, "STRIPE_RATE_TEST=10000", "STRIPE_RATE_LIVE=10000", "ALLOW_PRIVATE_TARGETS=true", "RATE_LIMIT=0",
+		"SHUTDOWN_DELAY=0s")
 	p.set(settings...)
 	return p
 }

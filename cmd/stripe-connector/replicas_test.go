@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -11,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,43 +28,82 @@ func newReplicas(t *testing.T, stripe *stripetest.Server, db *pgtest.Server, set
 	return a, a.replica()
 }
 
-// A balancer spreads requests over replicas, and tries the other ones where one is not there, twice round as Caddy's does
-// that waits for a moment: a connection may break just while the next replica is being replaced.
+// A balancer spreads requests over the replicas that were ready when it last asked. Like a Service of Kubernetes it makes one
+// attempt and no other: a replica that stops has to hear whatever comes until the balancer has noticed.
 type balancer struct {
 	client *http.Client
-	hosts  []string
-	turn   atomic.Int64
+
+	mu    sync.Mutex
+	ready map[string]bool // by host
+	hosts []string
+	turn  int
+}
+
+// newBalancer makes a balancer that asks the replicas again and again until the test ends.
+func newBalancer(t *testing.T, replicas ...*program) *balancer {
+	t.Helper()
+	b := &balancer{client: newClient(t), ready: make(map[string]bool)}
+	var asking sync.WaitGroup
+	t.Cleanup(asking.Wait)
+	for _, p := range replicas {
+		host := strings.TrimPrefix(p.url, "http://")
+		b.hosts = append(b.hosts, host)
+		asking.Go(func() { b.watch(p, host) })
+	}
+	b.has(t, len(replicas))
+	return b
+}
+
+func (b *balancer) watch(p *program, host string) {
+	ctx := p.t.Context()
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for ctx.Err() == nil {
+		ready := p.ready()
+		b.mu.Lock()
+		b.ready[host] = ready
+		b.mu.Unlock()
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+		}
+	}
+}
+
+// has returns when so many replicas are known to be ready.
+func (b *balancer) has(t *testing.T, n int) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%d replicas are ready", n), func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return len(b.in()) == n
+	})
+}
+
+// in lists the hosts that are ready. The lock must be held.
+func (b *balancer) in() []string {
+	return slices.DeleteFunc(slices.Clone(b.hosts), func(host string) bool { return !b.ready[host] })
 }
 
 func (b *balancer) RoundTrip(r *http.Request) (*http.Response, error) {
-	var failed error
-	first := int(b.turn.Add(1))
-	for i := range 2 * len(b.hosts) {
-		attempt := r.Clone(r.Context())
-		attempt.URL.Host = b.hosts[(first+i)%len(b.hosts)]
-		body, err := r.GetBody()
-		if err != nil {
-			return nil, err
-		}
-		attempt.Body = body
-		res, err := b.client.Transport.RoundTrip(attempt)
-		if err == nil {
-			return res, nil
-		}
-		failed = errors.Join(failed, err)
+	b.mu.Lock()
+	in := b.in()
+	b.turn++
+	turn := b.turn
+	b.mu.Unlock()
+	if len(in) == 0 {
+		return nil, errors.New("no replica is ready")
 	}
-	return nil, failed
+	r = r.Clone(r.Context())
+	r.URL.Host = in[turn%len(in)]
+	return b.client.Transport.RoundTrip(r)
 }
 
-// balanced is a sender to several replicas.
-func balanced(t *testing.T, stripe *stripetest.Server, w webhook, programs ...*program) *sender {
-	t.Helper()
-	lb := &balancer{client: newClient(t)}
-	for _, p := range programs {
-		lb.hosts = append(lb.hosts, strings.TrimPrefix(p.url, "http://"))
-	}
-	s := programs[0].sender(stripe, stripetest.Key, w)
-	s.client = &http.Client{Transport: lb, Timeout: patience}
+// sender takes over from Stripe as a program's does, through the balancer.
+func (b *balancer) sender(p *program, stripe *stripetest.Server, w webhook) *sender {
+	p.t.Helper()
+	s := p.sender(stripe, stripetest.Key, w)
+	s.client = &http.Client{Transport: b, Timeout: patience}
 	return s
 }
 
@@ -86,7 +125,7 @@ func TestKillReplicaAndDatabase(t *testing.T) {
 		hooks[i] = a.attach(conn, sub.url, "invoice.paid")
 	}
 
-	l := startLoad(t, balanced(t, stripe, hooks[0], a, b), "evt", "invoice.paid", perSecond)
+	l := startLoad(t, newBalancer(t, a, b).sender(a, stripe, hooks[0]), "evt", "invoice.paid", perSecond)
 	l.until(t, part)
 	victim.kill()
 	killed := time.Now()
@@ -130,7 +169,7 @@ func TestRollingRestart(t *testing.T) {
 	part := scaled(400)
 	db := pgtest.Need(t, "fsync=off")
 	stripe := stripetest.New(t)
-	a, b := newReplicas(t, stripe, db, "RETRY_SCHEDULE=50ms*20")
+	a, b := newReplicas(t, stripe, db, "RETRY_SCHEDULE=50ms*20", "SHUTDOWN_DELAY=3s")
 	first, second := a.start(), b.start()
 	conn := a.connect(stripetest.Key)
 	subscribers := []*subscriber{newSubscriber(t, nil), newSubscriber(t, nil), newSubscriber(t, nil)}
@@ -138,13 +177,16 @@ func TestRollingRestart(t *testing.T) {
 	for i, sub := range subscribers {
 		hooks[i] = b.attach(conn, sub.url, "invoice.paid")
 	}
-	l := startLoad(t, balanced(t, stripe, hooks[0], a, b), "evt", "invoice.paid", perSecond)
+	lb := newBalancer(t, a, b)
+	l := startLoad(t, lb.sender(a, stripe, hooks[0]), "evt", "invoice.paid", perSecond)
 	l.until(t, part)
 	second.stop()
 	second = b.start()
+	lb.has(t, 2)
 	l.until(t, 2*part)
 	first.stop()
 	first = a.start()
+	lb.has(t, 2)
 	l.until(t, 3*part)
 	l.mu.Lock()
 	refused, why := l.refused, l.why // later ones are those that stopping cuts

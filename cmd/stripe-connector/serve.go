@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -31,8 +30,9 @@ import (
 	"stripe-connector/webhooks"
 )
 
-// How long requests, after them deliveries, and last what is left of traces get to finish at a shutdown. Together they stay
-// below the 25 seconds that an orchestrator is told to wait, with 2 more for a store that does not take the last outcomes.
+// How long requests, after them deliveries, and last what is left of traces get to finish at a shutdown. With
+// SHUTDOWN_DELAY before, and 2 more for a store that does not take the last outcomes, they stay below the 40 seconds that
+// an orchestrator is told to wait.
 const (
 	drainRequests   = 12 * time.Second
 	drainDeliveries = 8 * time.Second
@@ -156,7 +156,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	run(func(ctx context.Context) { prune(ctx, db, cfg.Retention, log) })
 
 	lighten()
-	return listen(ctx, cfg, handler, log, func() { stopping.Store(true) })
+	return listen(ctx, cfg, handler, log, &stopping)
 }
 
 // lighten gives back what starting took, above all for migrations, which pools keep over one collection. What lives after
@@ -255,39 +255,6 @@ func openRing(cfg config.Config, database string) (*connection.Ring, error) {
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
-}
-
-// listen serves until ctx is done, and then lets requests under way finish.
-func listen(ctx context.Context, cfg config.Config, handler http.Handler, log zerolog.Logger, stopping func()) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       120 * time.Second,
-		MaxHeaderBytes:    64 << 10,
-		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", cfg.Listen)
-	if err != nil {
-		return fmt.Errorf("listening: %w", err)
-	}
-	log.Info().Stringer("address", listener.Addr()).Str("version", version).Msg("serving")
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serving: %w", err)
-	case <-ctx.Done():
-	}
-	stopping()
-	log.Info().Msg("stopping")
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainRequests)
-	defer cancel()
-	if err := server.Shutdown(end); err != nil {
-		_ = server.Close()
-		log.Warn().Err(err).Msg("some requests did not finish in time")
-	}
-	return nil
 }
 
 const (

@@ -33,11 +33,11 @@ type Process struct {
 }
 
 // Start runs a command that will listen at a base URL and waits until it is ready. Its environment is ours without what
-// belongs to the connector, and with settings. Its output goes to log.
+// belongs to the connector, and with settings; it stops without delay, since nobody balances over it. Its output goes to log.
 func Start(ctx context.Context, url string, settings []string, log io.Writer, command string, args ...string) (*Process, error) {
 	life, cancel := context.WithCancel(ctx)
 	cmd := exec.CommandContext(life, command, args...)
-	cmd.Env = append(environment(os.Environ()), settings...)
+	cmd.Env = append(append(environment(os.Environ()), "CONNECTOR_SHUTDOWN_DELAY=0s"), settings...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTimeout

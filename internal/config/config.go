@@ -44,6 +44,7 @@ type Config struct {
 	MaxLimit            int           `split_words:"true" default:"1000" desc:"The highest limit that a search may ask for."`
 	RateLimit           int           `split_words:"true" default:"5000" desc:"Requests per second and API token; more are answered 429. 0 means any number."`
 	MaxConcurrent       int           `split_words:"true" default:"1024" desc:"Requests under way at once, of callers and of Stripe each; more are answered 503."`
+	ShutdownDelay       time.Duration `split_words:"true" default:"5s" desc:"For how long everything goes on after SIGTERM while /readyz says no, so that balancers can go elsewhere."`
 	AllowPrivateTargets bool          `split_words:"true" default:"false" desc:"Let webhooks target http URLs and private addresses. For development only."`
 	DeliveryTimeout     time.Duration `split_words:"true" default:"30s" desc:"Time for one attempt to deliver an event."`
 	RetrySchedule       Schedule      `split_words:"true" default:"5s,30s,2m,10m,30m,1h,2h,4h*17" desc:"Schedule between attempts to deliver, separated by commas; 4h*17 is seventeen times 4h. After the last one a delivery is dead."`
@@ -136,6 +137,7 @@ func (c *Config) rules() []rule {
 		{"MaxLimit", c.MaxLimit > 0, positive},
 		{"RateLimit", c.RateLimit >= 0, "must not be negative"},
 		{"MaxConcurrent", c.MaxConcurrent > 0, positive},
+		{"ShutdownDelay", c.ShutdownDelay >= 0, "must not be negative"},
 		{"DeliveryTimeout", c.DeliveryTimeout > 0, positive},
 		{"CatchupInterval", c.CatchupInterval >= time.Second, "must be at least 1s"},
 		{"Retention", c.Retention > 0, positive},

@@ -57,6 +57,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		Listen: ":8080", DatabaseURL: config.NewSecret("sqlite:data/connector.db"), StripeAPIBase: "https://api.stripe.com",
 		StripeRateTest: 25, StripeRateLive: 100, RequestTimeout: 35 * time.Second, MaxLimit: 1000, RateLimit: 5000, MaxConcurrent: 1024,
+		ShutdownDelay:   5 * time.Second,
 		DeliveryTimeout: 30 * time.Second, RetrySchedule: waits, CatchupInterval: 5 * time.Minute, Retention: 720 * hours,
 		LogLevel: zerolog.InfoLevel, LogFormat: "json",
 	}
@@ -99,7 +100,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 	set := map[string]string{
 		"LISTEN": secret, "PUBLIC_URL": "ftp://" + secret, "DATABASE_URL": "mysql://" + secret, "SECRET_KEYS": "a:" + secret,
 		"ADMIN_TOKEN": secret, "STRIPE_API_BASE": secret, "STRIPE_RATE_TEST": secret, "STRIPE_RATE_LIVE": "0",
-		"REQUEST_TIMEOUT": secret, "MAX_LIMIT": "-1", "RATE_LIMIT": "-1", "MAX_CONCURRENT": "0", "ALLOW_PRIVATE_TARGETS": secret, "DELIVERY_TIMEOUT": "0s",
+		"REQUEST_TIMEOUT": secret, "MAX_LIMIT": "-1", "RATE_LIMIT": "-1", "MAX_CONCURRENT": "0", "SHUTDOWN_DELAY": "-1s", "ALLOW_PRIVATE_TARGETS": secret, "DELIVERY_TIMEOUT": "0s",
 		"RETRY_SCHEDULE": "5s," + secret, "CATCHUP_INTERVAL": "1ms", "RETENTION": secret, "LOG_LEVEL": secret, "LOG_FORMAT": secret,
 	}
 	clean(t, set)
@@ -218,8 +219,8 @@ func TestTable(t *testing.T) {
 		}
 		names = append(names, strings.Trim(cells[1], " `"))
 	}
-	if len(names) != 19 {
-		t.Errorf("got %d variables, want 19", len(names))
+	if len(names) != 20 {
+		t.Errorf("got %d variables, want 20", len(names))
 	}
 	for _, name := range names {
 		clean(t, map[string]string{strings.TrimPrefix(name, config.Prefix+"_"): "\x01:"})
