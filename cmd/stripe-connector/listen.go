@@ -13,8 +13,14 @@ import (
 	"stripe-connector/internal/config"
 )
 
-// settle is how long who has just connected has to say what they want, after the port is closed.
-const settle = 500 * time.Millisecond
+const (
+	// settle is how long who has just connected has to say what they want, after the port is closed.
+	settle = 500 * time.Millisecond
+
+	// idle is for how long a connection may be of no use. Balancers have to be first to close one, or a request crosses with
+	// our end of it; Caddy keeps one for 2 minutes and Google's for 10.
+	idle = 11 * time.Minute
+)
 
 // listen serves until ctx is done, and then parts with its callers. Nobody may lose a request by that: a proxy does not send
 // a POST to another replica once a connection took it, and Stripe comes back after an hour. So all goes on for
@@ -25,7 +31,7 @@ func listen(ctx context.Context, cfg config.Config, handler http.Handler, log ze
 		Handler:           parting(handler, stopping),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       120 * time.Second,
+		IdleTimeout:       idle,
 		MaxHeaderBytes:    64 << 10,
 		BaseContext:       func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}
