@@ -59,16 +59,22 @@ func openEnvelope(body []byte) (envelope, error) {
 	case wire.Livemode == nil:
 		return envelope{}, fmt.Errorf("%w: it does not say livemode", ErrMalformed)
 	}
-	e := envelope{
-		ID: wire.ID, Type: wire.Type, Account: wire.Account, APIVersion: wire.APIVersion, Livemode: *wire.Livemode,
-	}
+	e := envelope{ID: wire.ID, Type: wire.Type, Account: wire.Account, Livemode: *wire.Livemode}
 	if seconds, err := strconv.ParseInt(string(wire.Created), 10, 64); err == nil {
 		e.Created = time.Unix(seconds, 0).UTC()
 	}
-	if id := wire.Data.Object.ID; len(id) <= 255 && !strings.ContainsFunc(id, unicode.IsControl) { // merchants choose those of plans
-		e.Object = id
+	if plain(wire.APIVersion) {
+		e.APIVersion = wire.APIVersion
+	}
+	if plain(wire.Data.Object.ID) { // merchants choose those of plans
+		e.Object = wire.Data.Object.ID
 	}
 	return e, nil
+}
+
+// plain holds for short texts that can be kept.
+func plain(text string) bool {
+	return len(text) <= 255 && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // wellFormedID holds for every id that Stripe makes, and for nothing that could change the meaning of a header or a path.

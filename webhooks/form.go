@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"stripe-connector/internal/spec"
 	"stripe-connector/modules/watchevents"
@@ -193,12 +192,10 @@ func (a *Attachment) check(allowPrivate bool) (types, warnings []string, faults 
 	fault := func(field, code, message string) {
 		faults = append(faults, spec.Fault{Field: field, Label: label(field), Code: code, Message: message})
 	}
-	switch {
-	case a.Name == "":
+	if a.Name == "" {
 		fault(fieldName, spec.CodeRequired, "is required")
-	case utf8.RuneCountInString(a.Name) > maxName:
-		fault(fieldName, spec.CodeTooLong, fmt.Sprintf("must have at most %d characters", maxName))
 	}
+	faults = append(faults, spec.CheckName(fieldName, label(fieldName), a.Name, maxName)...)
 	if a.Connection == "" {
 		fault(fieldConnection, spec.CodeRequired, "is required")
 	}

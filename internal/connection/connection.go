@@ -17,7 +17,6 @@ import (
 	"regexp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"stripe-connector/internal/spec"
 	"stripe-connector/internal/store"
@@ -250,13 +249,7 @@ func readName(name string) (string, spec.Faults) {
 	if name == "" {
 		name = defaultName
 	}
-	if utf8.RuneCountInString(name) > maxName {
-		return "", spec.Faults{{
-			Field: "connection_name", Label: "Connection name", Code: spec.CodeTooLong,
-			Message: fmt.Sprintf("must be at most %d characters", maxName),
-		}}
-	}
-	return name, nil
+	return name, spec.CheckName("connection_name", "Connection name", name, maxName)
 }
 
 var keyForm = regexp.MustCompile(`^(?:sk|rk)_(test|live)_[A-Za-z0-9_]+$`)

@@ -147,10 +147,7 @@ func (t *Tokens) Create(ctx context.Context, workspace string, role Role, name s
 	if role.rank() == 0 {
 		faults = append(faults, spec.Fault{Field: "role", Label: "Role", Code: spec.CodeInvalid, Message: "must be run, manage or admin"})
 	}
-	if len(name) > maxName {
-		faults = append(faults, spec.Fault{Field: "name", Label: "Name", Code: spec.CodeTooLong, Message: "is too long"})
-	}
-	if len(faults) > 0 {
+	if faults = append(faults, spec.CheckName("name", "Name", name, maxName)...); len(faults) > 0 {
 		return TokenView{}, "", faults
 	}
 	token := newToken()

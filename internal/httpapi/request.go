@@ -88,7 +88,16 @@ type query struct {
 	faults spec.Faults
 }
 
-func (q *query) text(name string) string { return q.r.URL.Query().Get(name) }
+func (q *query) text(name string) string { return q.kept(name, q.r.URL.Query().Get(name)) }
+
+// kept is a text that is looked for in the store.
+func (q *query) kept(name, text string) string {
+	if problem := spec.CheckKept(text); problem != "" {
+		q.fault(name, spec.CodeInvalid, problem)
+		return ""
+	}
+	return text
+}
 
 func (q *query) fault(name, code, message string) {
 	q.faults = append(q.faults, spec.Fault{Field: name, Code: code, Message: message})
@@ -98,7 +107,7 @@ func (q *query) list(name string) []string {
 	var list []string
 	for _, value := range q.r.URL.Query()[name] {
 		for part := range strings.SplitSeq(value, ",") {
-			if part = strings.TrimSpace(part); part != "" {
+			if part = strings.TrimSpace(q.kept(name, part)); part != "" {
 				list = append(list, part)
 			}
 		}

@@ -124,6 +124,10 @@ func (s *server) serve(at route) http.Handler {
 			defer held.done()
 			r.Body = held
 		}
+		if spec.CheckKept(r.URL.Path) != "" { // nothing can have it for an id
+			fail(w, r, store.ErrNotFound)
+			return
+		}
 		if err := at.handle(w, r, caller); err != nil {
 			fail(w, r, err)
 			return

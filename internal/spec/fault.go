@@ -2,7 +2,9 @@ package spec
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Fault is one thing wrong with one field, worded for the person who filled it in. It never holds the value itself
@@ -39,4 +41,24 @@ func (f Faults) Error() string {
 		lines[i] = fmt.Sprintf("%s: %s", fault.Field, fault.Message)
 	}
 	return strings.Join(lines, "; ")
+}
+
+// CheckKept judges a text that is to be kept, or to be looked for among what is. It answers what is wrong, beginning with
+// "must", or nothing: what not every store can hold is refused with all of them.
+func CheckKept(text string) string {
+	if strings.ContainsRune(text, 0) || !utf8.ValidString(text) {
+		return "must be UTF-8 without the character NUL"
+	}
+	return ""
+}
+
+// CheckName judges the name of something that is kept.
+func CheckName(field, label, name string, most int) Faults {
+	if problem := CheckKept(name); problem != "" {
+		return Faults{{Field: field, Label: label, Code: CodeInvalid, Message: problem}}
+	}
+	if utf8.RuneCountInString(name) > most {
+		return Faults{{Field: field, Label: label, Code: CodeTooLong, Message: "must be at most " + strconv.Itoa(most) + " characters"}}
+	}
+	return nil
 }

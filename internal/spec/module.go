@@ -188,7 +188,7 @@ func compile(def Def, t Type, update bool) *Module {
 func Connection() Field {
 	f := newField(KindConnection, fieldConnection, "Connection").steering().Required()
 	f.MaxLength = 64
-	return f.Help("The stored connection whose Stripe account the call is made in.")
+	return f.Checked(CheckKept).Help("The stored connection whose Stripe account the call is made in.")
 }
 
 // Limit is how many bundles a search returns in all, over as many pages as that takes.

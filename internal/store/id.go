@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // The prefixes of ids.
@@ -52,7 +53,7 @@ func ParseCursor(cursor string) (Position, error) {
 	}
 	created, id, found := strings.Cut(string(raw), ".")
 	micros, err := strconv.ParseInt(created, 36, 64)
-	if err != nil || !found || id == "" {
+	if err != nil || !found || id == "" || strings.ContainsRune(id, 0) || !utf8.ValidString(id) {
 		return Position{}, ErrCursor
 	}
 	return Position{Created: time.UnixMicro(micros).UTC(), ID: id}, nil

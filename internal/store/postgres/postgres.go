@@ -397,8 +397,6 @@ func (s *Store) failure(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, s.closed())
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", doing, ctx.Err())
-	case pg != nil && pg.Code == "22021": // a text that none can be: nothing has it for an id or a type
-		return fmt.Errorf("%s: %w: %w", doing, store.ErrNotFound, err)
 	case pg != nil && pg.Code == "23505": // somebody else was faster
 		return fmt.Errorf("%s: %w: %w", doing, store.ErrConflict, err)
 	case unavailable(err):

@@ -275,10 +275,6 @@ func nouns() suite {
 			w, _, err := s.CreateWebhook(t.Context(), w)
 			mustDo(t, err)
 			wantEqual(t, "name of a webhook", w.Name, "abc")
-			_, err = s.Webhook(t.Context(), "a", odd)
-			wantErr(t, "an odd id", err, store.ErrNotFound)
-			_, err = s.Receiver(t.Context(), odd)
-			wantErr(t, "an odd endpoint", err, store.ErrNotFound)
 		},
 		"Isolation": func(t *testing.T, s store.Store) {
 			ctx := t.Context()
