@@ -91,6 +91,9 @@ func TestCatchUp(t *testing.T) {
 		}
 		for _, e := range list.Data {
 			sources[e.Source]++
+			if !strings.HasPrefix(e.Object, "cus_") {
+				t.Fatalf("%s came by %s and is about %q", e.ID, e.Source, e.Object)
+			}
 		}
 		if page.Cursor = list.Next; list.Next == "" {
 			break

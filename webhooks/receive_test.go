@@ -79,7 +79,7 @@ func newTestReceiver() (*Receiver, *memoryEvents) {
 }
 
 func testEvent(livemode bool) []byte {
-	return fmt.Appendf(nil, "{\n \"id\": \"evt_1\", \"type\":\"customer.created\",\"livemode\": %t, \"api_version\":\"2024-06-20\",\"created\":1769999999 }\n", livemode)
+	return fmt.Appendf(nil, "{\n \"id\": \"evt_1\", \"type\":\"customer.created\",\"livemode\": %t, \"api_version\":\"2024-06-20\",\"created\":1769999999,\"data\":{\"object\":{\"id\":\"cus_1\"}} }\n", livemode)
 }
 
 func TestReceive(t *testing.T) {
@@ -100,7 +100,7 @@ func TestReceive(t *testing.T) {
 	}
 	want := store.NewEvent{
 		Endpoint: "ep_1", ID: "evt_1", Type: "customer.created", Body: body, APIVersion: "2024-06-20",
-		Created: receivedAt.Add(-time.Second), Source: store.SourceWebhook,
+		Created: receivedAt.Add(-time.Second), Source: store.SourceWebhook, Object: "cus_1",
 	}
 	if diff := cmp.Diff(want, events.events["evt_1"]); diff != "" {
 		t.Errorf("stored event differs (-want +got):\n%s", diff)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -713,6 +714,72 @@ func TestEveryIDIsOfOneWorkspace(t *testing.T) {
 	}
 	if got := first("/v1/tokens"); got != token.ID {
 		t.Errorf("the newest token is %s, want %s", got, token.ID)
+	}
+}
+
+// TestFilterByObject: events and deliveries are found by the id of what they are about, page by page.
+func TestFilterByObject(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	subscriber := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(subscriber.Close)
+	s.run("watch-events", `{"webhook_name":"W","group":"customer","url":"`+subscriber.URL+`"}`).want(http.StatusCreated)
+	customer := func() string {
+		var made struct{ ID string }
+		s.run("create-customer", `{}`).want(http.StatusOK).into(&made)
+		s.run("update-customer", `{"customer":"`+made.ID+`","name":"Ann"}`).want(http.StatusOK)
+		return made.ID
+	}
+	mine, _ := customer(), customer()
+	if err := s.stripe.Flush(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	type line struct{ ID, Event, Type, Object string }
+	list := func(token, path string) []line {
+		t.Helper()
+		var all []line
+		for cursor := ""; ; {
+			var page struct {
+				Data []line
+				Next *string `json:"next_cursor"`
+			}
+			s.as(token, http.MethodGet, path+"&limit=1"+cursor, nil).want(http.StatusOK).into(&page)
+			if all = append(all, page.Data...); page.Next == nil {
+				return all
+			}
+			cursor = "&cursor=" + url.QueryEscape(*page.Next)
+		}
+	}
+	events := list(s.token, "/v1/events?object="+mine)
+	if len(events) != 2 || events[0].Object != mine || events[1].Object != mine {
+		t.Fatalf("about %s are %+v", mine, events)
+	}
+	if got := list(s.token, "/v1/events?type=customer.updated&object="+mine); len(got) != 1 || got[0].Type != "customer.updated" {
+		t.Errorf("updates of %s are %+v", mine, got)
+	}
+	ids := map[string]int{}
+	for _, e := range events {
+		ids[e.ID]++
+	}
+	for _, d := range list(s.token, "/v1/deliveries?object="+mine) {
+		ids[d.Event]++
+	}
+	if diff := cmp.Diff(map[string]int{events[0].ID: 2, events[1].ID: 2}, ids); diff != "" {
+		t.Errorf("events and deliveries about %s differ (-want +got):\n%s", mine, diff)
+	}
+	var one line
+	s.call(http.MethodGet, "/v1/events/"+events[0].ID, nil).want(http.StatusOK).into(&one)
+	if one.Object != mine {
+		t.Errorf("the event is about %q, want %s", one.Object, mine)
+	}
+	stranger := s.newToken("other", connection.RoleAdmin)
+	for _, path := range []string{"/v1/events?object=", "/v1/deliveries?object="} {
+		if got := list(s.token, path+"cus_nobody"); len(got) != 0 {
+			t.Errorf("%scus_nobody shows %+v", path, got)
+		}
+		if got := list(stranger, path+mine); len(got) != 0 {
+			t.Errorf("%s%s shows a stranger %+v", path, mine, got)
+		}
 	}
 }
 
