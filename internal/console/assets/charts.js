@@ -12,10 +12,11 @@
 		"ms": (n, digits = 3) => n >= 600_000 ? trim(n / 60_000, digits) + " min" : n >= 1000 ? trim(n / 1000, digits) + " s" : trim(n, digits) + " ms",
 	};
 
-	// columns are what uPlot takes: times, and the series as they are drawn. Bars are stacked: each begins where those before it end.
+	// columns are what uPlot takes: the middle of each span, so that the cursor finds the span that it is over, and the series as they are
+	// drawn. Bars are stacked: each begins where those before it end.
 	const columns = (data) => {
-		const times = data.series[0].values.map((_, i) => data.from + i * data.step);
-		if (data.unit === "ms") return [times.map((t) => t + data.step / 2), ...data.series.map((s) => s.values)];
+		const times = data.series[0].values.map((_, i) => data.from + (i + .5) * data.step);
+		if (data.unit === "ms") return [times, ...data.series.map((s) => s.values)];
 		const sums = times.map(() => 0);
 		const stacked = data.series.map((s) => s.values.map((v, i) => sums[i] += v));
 		return [times, ...stacked.reverse()]; // the tallest lies at the back
@@ -30,6 +31,8 @@
 		const axis = {stroke: () => colour("muted"), font: "12px system-ui, sans-serif", grid: {stroke: () => colour("line"), width: 1}, ticks: {show: false}};
 		// Of a scale of decades, only these have a line and a label.
 		const decades = (u, splits) => bars ? splits : splits.map((n) => Number.isInteger(Math.log10(n)) ? n : null);
+		// A line has a dot where it would not be seen.
+		const alone = (u, s) => u.data[s].flatMap((v, i, all) => v !== null && (all[i - 1] ?? all[i + 1] ?? null) === null ? [i] : []);
 		const plot = new uPlot({
 			width: box.clientWidth, height: box.clientHeight, legend: {show: false}, padding: [8, 18, 0, 0],
 			tzDate: (t) => uPlot.tzDate(new Date(t * 1000), "Etc/UTC"),
@@ -41,11 +44,11 @@
 			},
 			axes: [
 				{...axis, grid: {show: false}, space: 48, size: 26, gap: 6, values: (u, splits) => splits.map(clock)},
-				{...axis, grid: {...axis.grid, filter: decades}, filter: decades, size: 58, gap: 6, space: bars ? 32 : 24, values: (u, splits) => splits.map((n) => n === null ? "" : spell[data.unit](n))},
+				{...axis, grid: {...axis.grid, filter: decades}, filter: decades, size: bars ? 40 : 58, gap: 6, space: bars ? 32 : 24, values: (u, splits) => splits.map((n) => n === null ? "" : spell[data.unit](n))},
 			],
 			series: [{}, ...order.map((s) => ({
-				label: s.name, stroke: () => colour(s.colour), points: {show: !bars, size: 5}, spanGaps: false,
-				...bars ? {fill: () => colour(s.colour), width: 0, paths: uPlot.paths.bars({size: [.78, 40], align: 1})} : {width: 2},
+				label: s.name, stroke: () => colour(s.colour), points: {show: !bars, size: 5, filter: alone}, spanGaps: false,
+				...bars ? {fill: () => colour(s.colour), width: 0, paths: uPlot.paths.bars({size: [.78, 40]})} : {width: 2},
 			}))],
 			hooks: {setCursor: [(u) => read(u)]},
 		}, columns(data), box);
@@ -83,7 +86,7 @@
 		const last = box.data.series[0].values.length - 1, u = box.plot;
 		const at = u.cursor.idx ?? (step > 0 ? -1 : last + 1);
 		const to = Math.max(0, Math.min(last, at + step));
-		u.setCursor({left: u.valToPos(u.data[0][to] + (box.data.unit === "ms" ? 0 : box.data.step * .4), "x"), top: 0});
+		u.setCursor({left: u.valToPos(u.data[0][to], "x"), top: 0});
 		document.getElementById("said").textContent = [...box.note.children].map((c) => c.textContent).join(", ");
 	});
 	document.addEventListener("focusout", (e) => { if (e.target.matches?.(".chart")) e.target.plot?.setCursor({left: -10, top: -10}); });
