@@ -23,8 +23,6 @@ const (
 type control struct {
 	spec.Node
 	Path     string // in the bundle
-	Heading  string // of the section that begins here
-	Divide   bool   // a section has ended, and none begins
 	Value    string
 	Values   []string // of fields that take several
 	Faults   []string
@@ -97,7 +95,9 @@ func (c control) Example() string {
 		return "name@example.com"
 	case spec.KindURL:
 		return "https://…"
-	case spec.KindSelect, spec.KindBoolean, spec.KindConnection, spec.KindRows, spec.KindFilter, spec.KindMetadata, spec.KindTexts,
+	case spec.KindConnection:
+		return "conn_…"
+	case spec.KindSelect, spec.KindBoolean, spec.KindRows, spec.KindFilter, spec.KindMetadata, spec.KindTexts,
 		spec.KindMultiselect, spec.KindAny, spec.KindText, spec.KindID, spec.KindInteger:
 	}
 	if c.Lookup != nil {
@@ -109,6 +109,39 @@ func (c control) Example() string {
 	return ""
 }
 
+// filled reports whether there is something in the field or below it, beside its default.
+func (c control) filled() bool {
+	return c.Value != "" && c.Value != fmt.Sprint(c.Default) || strings.Join(c.Values, "") != "" || len(c.Rows) > 0 || c.Emptied || slices.ContainsFunc(c.Below, control.filled)
+}
+
+// faulty reports whether something is wrong with the field or what is below it.
+func (c control) faulty() bool {
+	return len(c.Faults) > 0 || slices.ContainsFunc(c.Below, control.faulty) ||
+		slices.ContainsFunc(c.Rows, func(r row) bool { return slices.ContainsFunc(r.Fields, control.faulty) })
+}
+
+// A section is a stretch of a form, folded away if it has a heading and nothing in it needs to be seen.
+type section struct {
+	Heading string
+	ID      string
+	Open    bool
+	Fields  []control
+}
+
+// sections are the stretches of a form, or of what is below a choice.
+func sections(form []control) []section {
+	var all []section
+	for _, c := range form {
+		if len(all) == 0 || all[len(all)-1].Heading != c.Section {
+			all = append(all, section{Heading: c.Section, ID: c.ID() + "-section"})
+		}
+		last := &all[len(all)-1]
+		last.Open = last.Open || c.Required || c.filled() || c.faulty()
+		last.Fields = append(last.Fields, c)
+	}
+	return all
+}
+
 // openSuffix ends the name of the field for what an object takes and the form has no fields for: pairs of a name below the
 // object and a value.
 const openSuffix = ".*"
@@ -116,26 +149,41 @@ const openSuffix = ".*"
 // formOf is the module's form with such a field for each of its open objects.
 func formOf(m *spec.Module) []spec.Node {
 	nodes := m.Form()
-	for _, name := range m.OpenObjects() {
-		nodes = append(nodes, spec.Node{Input: spec.Input{
-			Name: name + openSuffix, Label: "Further details", Type: spec.KindMetadata,
-			Help: "What some kinds need besides, by the names below " + name + ", such as sepa_debit.iban.",
-		}})
+	for _, object := range m.OpenObjects() {
+		nodes, _ = placeDetails(nodes, object)
 	}
 	return nodes
 }
 
-// withoutIdle drops the fields of open objects of which nothing else is shown.
-func withoutIdle(form []control) []control {
-	shown := map[string]string{}
-	mapControls(form, shown)
-	return slices.DeleteFunc(form, func(c control) bool {
-		object, open := strings.CutSuffix(c.Path, openSuffix)
-		for path := range shown {
-			open = open && (!strings.HasPrefix(path, object+".") || strings.HasPrefix(path, c.Path))
+// placeDetails puts the field beside the first one of the object, which decides what details there are, and reports whether
+// there was one.
+func placeDetails(nodes []spec.Node, object string) ([]spec.Node, bool) {
+	for i, n := range nodes {
+		if strings.HasPrefix(n.Name, object+".") {
+			return slices.Insert(nodes, i+1, spec.Node{Input: spec.Input{
+				Name: object + openSuffix, Label: "Further details", Section: n.Section, Type: spec.KindMetadata,
+				Help: "What some kinds need besides, by the names below " + object + ", such as sepa_debit.iban.",
+			}}), true
 		}
-		return open
-	})
+		for j, o := range n.Options {
+			if fields, done := placeDetails(o.Fields, object); done {
+				n.Options[j].Fields = fields
+				return nodes, true
+			}
+		}
+	}
+	return nodes, false
+}
+
+// faultDetails tells the fields of open objects what is wrong there, and notes that they stand for these.
+func (f filling) faultDetails(form []control, shown map[string]string) {
+	for i := range form {
+		if object, open := strings.CutSuffix(form[i].Path, openSuffix); open {
+			form[i].Faults = f.faultsWithout(shown, object)
+			shown[object] = form[i].ID()
+		}
+		f.faultDetails(form[i].Below, shown)
+	}
 }
 
 // faultsWithout are the messages about what is below an object and has no input.
@@ -210,13 +258,9 @@ func (f filling) chosen(n spec.Node, path string) string {
 // anew, so that they agree with the bundle.
 func (f filling) controls(nodes []spec.Node, from, to string, connections []connectionView) []control {
 	all := make([]control, 0, len(nodes))
-	section := ""
 	for _, n := range nodes {
 		src := from + n.Name
 		c := control{Node: n, Path: to + n.Name, Value: f.at(src), Faults: f.faultsAt(to+n.Name, n.Type)}
-		if n.Section != section {
-			section, c.Heading, c.Divide = n.Section, n.Section, n.Section == ""
-		}
 		c.CanEmpty = f.update && n.Clearable
 		c.Emptied = f.Get(emptyPrefix+src) != ""
 		switch n.Type {

@@ -36,10 +36,9 @@ func TestFormsAgreeWithModules(t *testing.T) {
 				t.Errorf("%s: %v: %s", m.Key, err, body)
 			}
 			shown := map[string]string{}
-			mapControls(withoutIdle(f.controls(formOf(m), "", "", nil)), shown)
-			for _, object := range m.OpenObjects() {
-				shown[object] = shown[object+openSuffix]
-			}
+			form := f.controls(formOf(m), "", "", nil)
+			mapControls(form, shown)
+			f.faultDetails(form, shown)
 			sent += len(shown)
 			for _, fault := range faults {
 				if fault.Code == spec.CodeUnknown || fault.Code == spec.CodeDuplicate {

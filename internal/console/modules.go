@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"stripe-connector/internal/connection"
 	"stripe-connector/internal/spec"
 )
 
@@ -38,6 +39,8 @@ type modulePage struct {
 	Faults []formFault // all of them, for the list above the form
 	Answer *moduleAnswer
 	Curl   string
+
+	Unconnected bool // there is no connection to run it against
 }
 
 // A formFault is a fault with the id of the input that it is about, if there is one.
@@ -98,15 +101,13 @@ func (c *console) showModule(v *visit) error {
 }
 
 func (v *visit) modulePage(m *spec.Module, f filling, connections []connectionView) (modulePage, error) {
-	p := modulePage{Module: m, Form: withoutIdle(f.controls(formOf(m), "", "", connections))}
+	p := modulePage{
+		Module: m, Form: f.controls(formOf(m), "", "", connections),
+		Unconnected: len(connections) == 0 && v.caller.Role.Allows(connection.RoleManage),
+	}
 	shown := map[string]string{}
 	mapControls(p.Form, shown)
-	for i := range p.Form {
-		if object, open := strings.CutSuffix(p.Form[i].Path, openSuffix); open {
-			p.Form[i].Faults = f.faultsWithout(shown, object)
-			shown[object] = p.Form[i].ID()
-		}
-	}
+	f.faultDetails(p.Form, shown)
 	markFirst(p.Form)
 	for _, fault := range f.faults {
 		p.Faults = append(p.Faults, formFault{fault, shown[shownAt(shown, fault.Field)]})
@@ -333,7 +334,7 @@ func (c *console) look(v *visit) error {
 	siblings := field[:strings.LastIndexByte(field, '.')+1]
 	q := url.Values{}
 	for _, n := range l.Form() {
-		if value := cmp.Or(form.at(siblings+n.Name), form.at(n.Name)); value != "" && n.Name != "limit" && siblings+n.Name != field {
+		if value := cmp.Or(form.Get("lookup."+n.Name), form.at(siblings+n.Name), form.at(n.Name)); value != "" && n.Name != "limit" && siblings+n.Name != field {
 			q.Set(n.Name, value)
 		}
 	}

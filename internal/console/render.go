@@ -28,6 +28,7 @@ type page struct{ *template.Template }
 func parsePages() map[string]*page {
 	shared := template.Must(template.New("").Funcs(template.FuncMap{
 		"asset": assetURL, "ago": ago, "clock": clock, "words": words, "query": query, "highlight": highlight, "tone": tone, "ms": milliseconds,
+		"moment": moment, "status": status, "sections": sections,
 		"why": why, "past": func(at *time.Time, now time.Time) bool { return !at.After(now) }, "short": short, "plural": plural, "count": count, "id": elementID,
 		"list": func(items ...any) []any { return items }, "active": active,
 	}).ParseFS(files, "templates/layout/*.html"))
@@ -150,7 +151,20 @@ func ago(at, now time.Time) string {
 	}
 }
 
-func clock(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05") }
+func clock(at time.Time) string { return at.UTC().Format(time.DateTime) }
+
+// moment is a time without its day, if that is today.
+func moment(at, now time.Time) string {
+	if at.UTC().Format(time.DateOnly) == now.UTC().Format(time.DateOnly) {
+		return at.UTC().Format(time.TimeOnly)
+	}
+	return clock(at)
+}
+
+// status is a status of HTTP with its words.
+func status(code int) string {
+	return strings.TrimSpace(strconv.Itoa(code) + " " + http.StatusText(code))
+}
 
 func words(s string) string { return strings.ReplaceAll(s, "_", " ") }
 
@@ -182,7 +196,7 @@ func short(s string, n int) string {
 func milliseconds(ms float64) string {
 	switch {
 	case ms < 1:
-		return "under 1 ms"
+		return "<1 ms"
 	case ms < 10:
 		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
 	case ms < 1000:
@@ -213,9 +227,9 @@ func tone(state string) string {
 	switch state {
 	case "active", "delivered", "enabled", "done":
 		return "good"
-	case "dead", "disabled", "refused", "failed":
+	case "dead", "disabled", "failing", "refused", "failed":
 		return "bad"
-	case "failing", "pending", "paused", "running":
+	case "pending", "paused", "running":
 		return "wait"
 	default:
 		return "quiet"
