@@ -36,7 +36,10 @@ const (
 )
 
 // A lane holds one slot for each quarter of an hour of the clock, like a day.
-type lane [dayQuarters]tries
+type lane struct {
+	slots [dayQuarters]tries
+	row   int // attempts that failed since the last that came through
+}
 
 // tries are the attempts of a webhook's deliveries in a quarter of an hour.
 type tries struct {
@@ -99,8 +102,8 @@ func (a *Activity) minute(workspace string) *minute {
 	return *slot
 }
 
-// tries is the webhook's slot of the quarter of an hour that runs.
-func (a *Activity) tries(webhook string) *tries {
+// lane is the webhook's, with its slot of the quarter of an hour that runs.
+func (a *Activity) lane(webhook string) (*lane, *tries) {
 	at := a.now().Unix() / (quarter * 60)
 	l := a.webhooks[webhook]
 	if l == nil {
@@ -108,16 +111,16 @@ func (a *Activity) tries(webhook string) *tries {
 		l = &lane{}
 		a.webhooks[webhook] = l
 	}
-	slot := &l[at%dayQuarters]
+	slot := &l.slots[at%dayQuarters]
 	if slot.at != at {
 		*slot = tries{at: at}
 	}
-	return slot
+	return l, slot
 }
 
 // idle reports whether nothing of the last day is in the lane.
 func (l *lane) idle(at int64) bool {
-	return !slices.ContainsFunc(l[:], func(t tries) bool { return t.at > at-dayQuarters })
+	return !slices.ContainsFunc(l.slots[:], func(t tries) bool { return t.at > at-dayQuarters })
 }
 
 // Received is told of every event that was stored.
@@ -134,14 +137,17 @@ func (a *Activity) Attempted(w store.Work, o store.Outcome) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	m, t := a.minute(w.Delivery.Workspace), a.tries(w.Delivery.Webhook)
+	m := a.minute(w.Delivery.Workspace)
+	l, t := a.lane(w.Delivery.Webhook)
 	if o.Verdict != store.VerdictDelivered {
 		m.failed++
 		t.failed++
+		l.row++
 		return
 	}
 	m.delivered++
 	t.delivered++
+	l.row = 0
 	m.waits[bucketOf(o.Attempt.At.Add(o.Attempt.Duration).Sub(w.Event.Received))]++
 }
 
@@ -234,6 +240,14 @@ func (s *span) Success() float64 {
 	return 100 * float64(s.Delivered) / float64(s.Delivered+s.Failed)
 }
 
+// Rate is Success for people. It never says that all succeeded if one did not.
+func (s *span) Rate() string {
+	if s.Delivered+s.Failed == 0 {
+		return "–"
+	}
+	return strconv.FormatFloat(math.Floor(s.Success()*10)/10, 'f', -1, 64) + " %"
+}
+
 // A summary is what happened in a workspace, or at one webhook of it.
 type summary struct {
 	span             // all of it
@@ -296,35 +310,27 @@ func (a *Activity) summarize(workspace string) *summary {
 	return s
 }
 
-// summarizeWebhook adds up the attempts of a webhook in the last 24 hours.
-func (a *Activity) summarizeWebhook(id string) *summary {
+// failingAfter is how many attempts in a row must have failed before a webhook is shown as failing.
+const failingAfter = 5
+
+// summarizeWebhook adds up the attempts of a webhook in the last 24 hours, and tells how many failed since the last that came
+// through.
+func (a *Activity) summarizeWebhook(id string) (s *summary, row int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s, first := a.begin(quarter*time.Minute, dayQuarters)
 	l := a.webhooks[id]
 	if l == nil {
-		return s
+		return s, 0
 	}
-	for _, t := range l {
+	for _, t := range l.slots {
 		if i := t.at - first; i >= 0 && i < dayQuarters {
 			m := &minute{delivered: t.delivered, failed: t.failed}
 			s.add(m)
 			s.Spans[i].add(m)
 		}
 	}
-	return s
-}
-
-// takesNothing is how many attempts a webhook has failed lately, without one that came through in the same time.
-func (s *summary) takesNothing() int {
-	failed := 0
-	for _, at := range s.Spans[len(s.Spans)-2:] {
-		if at.Delivered > 0 {
-			return 0
-		}
-		failed += at.Failed
-	}
-	return failed
+	return s, l.row
 }
 
 // EventsNow is how many events a minute arrive just now.
@@ -338,7 +344,7 @@ func (s *summary) rate(n int) string {
 	if rate < 10 {
 		return strconv.FormatFloat(math.Round(rate*10)/10, 'f', -1, 64)
 	}
-	return strconv.FormatFloat(rate, 'f', 0, 64)
+	return count(int(math.Round(rate)))
 }
 
 // quantile is the upper end of the bucket in which that part of all is reached, in milliseconds.

@@ -96,7 +96,7 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-// A webhook counts as failing while attempts fail and none comes through.
+// Of a webhook the attempts count that failed since the last one that came through.
 func TestActivityOfAWebhook(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 31, 12, 10, 0, 0, time.UTC)
@@ -108,20 +108,38 @@ func TestActivityOfAWebhook(t *testing.T) {
 	}
 	attempt("good", store.VerdictRetry)
 	attempt("good", store.VerdictDelivered)
+	attempt("bad", store.VerdictDelivered)
 	attempt("bad", store.VerdictRetry)
 	now = now.Add(10 * time.Minute) // another quarter of an hour
 	attempt("bad", store.VerdictDead)
-	if good, bad := a.summarizeWebhook("good").takesNothing(), a.summarizeWebhook("bad").takesNothing(); good != 0 || bad != 2 {
-		t.Errorf("%d and %d attempts failed in vain, want 0 and 2", good, bad)
+	if _, row := a.summarizeWebhook("good"); row != 0 {
+		t.Errorf("%d attempts failed in a row, want 0", row)
 	}
-	s := a.summarizeWebhook("bad")
+	s, row := a.summarizeWebhook("bad")
+	if row != 2 {
+		t.Errorf("%d attempts failed in a row, want 2", row)
+	}
 	if len(s.Spans) != dayQuarters || s.Failed != 2 || s.Spans[dayQuarters-1].Failed != 1 || s.Spans[dayQuarters-2].Failed != 1 {
 		t.Errorf("the last spans show %+v", s.Spans[dayQuarters-2:])
+	}
+	if got, want := s.Rate(), "33.3 %"; got != want {
+		t.Errorf("the rate is %s, want %s", got, want)
 	}
 	now = now.Add(24 * time.Hour)
 	attempt("new", store.VerdictDelivered)
 	if len(a.webhooks) != 1 {
 		t.Errorf("%d webhooks are remembered, want that of today", len(a.webhooks))
+	}
+}
+
+func TestRate(t *testing.T) {
+	t.Parallel()
+	for want, s := range map[string]span{
+		"–": {}, "0 %": {Failed: 3}, "100 %": {Delivered: 3}, "99.9 %": {Delivered: 99_999, Failed: 1}, "50 %": {Delivered: 1, Failed: 1},
+	} {
+		if got := s.Rate(); got != want {
+			t.Errorf("%d of %d is shown as %s, want %s", s.Delivered, s.Delivered+s.Failed, got, want)
+		}
 	}
 }
 

@@ -179,6 +179,14 @@ type healthAction struct {
 // All reports whether the webhook wants every event.
 func (w webhook) All() bool { return len(w.EnabledEvents) == 1 && w.EnabledEvents[0] == "*" }
 
+// Held reports whether its deliveries wait, even if they are due.
+func (w webhook) Held() bool { return w.State == "paused" || w.State == "disabled" }
+
+// Silent reports whether Stripe sends nothing for it.
+func (w webhook) Silent() bool {
+	return w.Endpoint.State == "disabled" || w.Endpoint.State == "refused"
+}
+
 type event struct {
 	ID         string          `json:"id"`
 	Type       string          `json:"type"`
@@ -215,6 +223,11 @@ type delivery struct {
 	NextAt     *time.Time `json:"next_at"`
 	Created    time.Time  `json:"created"`
 	Log        []attempt  `json:"log"`
+}
+
+// Failed reports whether its last attempt did. What is sent again came through before.
+func (d delivery) Failed() bool {
+	return d.Attempts > 0 && (d.LastStatus == nil || *d.LastStatus/100 != 2)
 }
 
 type attempt struct {

@@ -129,7 +129,6 @@ func (c *console) routes() []route {
 		{"GET /console/webhooks/new", manage, c.newWebhook},
 		{"POST /console/webhooks", manage, c.attachWebhook},
 		{"GET /console/webhooks/{id}", manage, c.showWebhook},
-		{"GET /console/webhooks/{id}/job", manage, c.showJob},
 		{"POST /console/webhooks/{id}/{action}", manage, c.actOnWebhook},
 
 		{"POST /console/operations", admin, c.setOperations},

@@ -314,6 +314,52 @@ func (b *browser) follow(path string, form url.Values) shown {
 	return b.get(b.post(path, form).want(http.StatusSeeOther).header.Get("Location")).want(http.StatusOK)
 }
 
+// things are ids of one of each kind in the workspace "default".
+type things struct{ conn, hook, event, delivery string }
+
+// one makes one of each: a webhook of this name, and a delivery to it that the subscriber took.
+func (s *service) one(name string) things {
+	s.t.Helper()
+	x := things{conn: s.conn, hook: s.attach(name, "customer.created")}
+	s.api(adminToken, http.MethodPost, "/v1/modules/create-customer", map[string]string{"connection": s.conn, "name": name}, nil)
+	x.event = <-s.subscriber.took
+	x.delivery = s.deliveryOf(x.event)
+	return x
+}
+
+// deliveryOf is the event's only delivery.
+func (s *service) deliveryOf(event string) string {
+	s.t.Helper()
+	var deliveries list[delivery]
+	s.api(adminToken, http.MethodGet, "/v1/deliveries?event="+event, nil, &deliveries)
+	return deliveries.Data[0].ID
+}
+
+// actions are what a webhook's buttons do.
+var actions = []string{"pause", "resume", "rotate", "test", "detach", "retry-dead", "retry-waiting", "replay", "change"}
+
+// paths are what a line of the table stands for, with these things in it.
+func (x things) paths(at route) (method string, paths []string) {
+	method, path, found := strings.Cut(at.pattern, " ")
+	if !found {
+		return "", nil // every other path
+	}
+	id := map[string]string{"connections": x.conn, "webhooks": x.hook, "events": x.event, "deliveries": x.delivery}[strings.Split(path, "/")[2]]
+	path = strings.NewReplacer("{$}", "", "{id}", id, "{key}", "create-customer", "{lookup}", "customers").Replace(path)
+	if !strings.Contains(path, "{action}") {
+		return method, []string{path}
+	}
+	for _, action := range actions {
+		paths = append(paths, strings.Replace(path, "{action}", action, 1))
+	}
+	return method, paths
+}
+
+// filled is a form that every page takes what it wants of.
+func (x things) filled() url.Values {
+	return url.Values{"connection_name": {"x"}, "webhook_name": {"x"}, "url": {"https://example.com/"}, "from": {"2020-01-01T00:00"}, "in.connection": {x.conn}}
+}
+
 func TestPages(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
@@ -512,62 +558,81 @@ func TestChangesAreMeant(t *testing.T) {
 	b.get("/console/webhooks/" + hook).has("paused")
 }
 
+// Who may run modules may do nothing else: neither see nor change, on whichever page.
 func TestRoles(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	hook := s.attach("Orders")
+	x := s.one("Orders")
 	b := s.signedIn(s.newToken(connection.DefaultWorkspace, connection.RoleRun))
 	if got := b.get("/console/").want(http.StatusSeeOther).header.Get("Location"); got != "/console/modules" {
 		t.Errorf("a run token begins at %s", got)
 	}
 	b.get("/console/modules").want(http.StatusOK).lacks("/console/connections", "/console/webhooks\"")
 	b.get("/console/modules/create-customer").want(http.StatusOK).lacks(s.conn, "Alpha")
-	for _, path := range []string{
-		"/console/connections", "/console/connections/" + s.conn, "/console/webhooks", "/console/webhooks/" + hook, "/console/webhooks/new",
-		"/console/events", "/console/deliveries", "/console/overview", "/console/keys", "/console/events/evt_1", "/console/deliveries/dlv_1",
-	} {
-		b.get(path).want(http.StatusForbidden).lacks("Alpha", "Orders")
+	refused := 0
+	for _, at := range (&console{}).routes() {
+		if at.role == public || connection.RoleRun.Allows(at.role) {
+			continue
+		}
+		method, paths := x.paths(at)
+		for _, path := range paths {
+			refused++
+			form := x.filled()
+			form.Set("csrf", b.csrf)
+			b.send(method, path, form).want(http.StatusForbidden).lacks("Alpha", "Orders")
+		}
 	}
-	for _, path := range []string{"/console/webhooks/" + hook + "/pause", "/console/webhooks/" + hook + "/detach", "/console/connections", "/console/connections/" + s.conn + "/delete"} {
-		b.post(path, nil).want(http.StatusForbidden)
+	if refused < 25 {
+		t.Errorf("only %d paths were tried", refused)
 	}
+	mine := s.signedIn(adminToken)
+	mine.get("/console/webhooks/"+x.hook).want(http.StatusOK).has("Orders", "active")
+	mine.get("/console/connections/" + x.conn).want(http.StatusOK).has("Alpha")
 	b.post("/console/modules/create-customer", url.Values{"in.connection": {s.conn}, "in.name": {"Ann"}}, "HX-Request", "true").
 		want(http.StatusOK).has(">200<", "Ann")
 }
 
+// What is another workspace's is not there, on whichever page and for whichever button.
 func TestForeignIDs(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
-	hook := s.attach("Orders", "customer.created")
+	x := s.one("Orders")
 	mine := s.signedIn(adminToken)
-	mine.post("/console/modules/create-customer", url.Values{"in.connection": {s.conn}}).want(http.StatusOK)
-	event := <-s.subscriber.took
-	var deliveries struct{ Data []struct{ ID string } }
-	s.api(adminToken, http.MethodGet, "/v1/deliveries", nil, &deliveries)
-	delivery := deliveries.Data[0].ID
-	mine.get("/console/events/"+event).want(http.StatusOK).has(event, delivery)
-	mine.get("/console/deliveries/"+delivery).want(http.StatusOK).has(event, delivery)
-
 	b := s.signedIn(s.newToken("elsewhere", connection.RoleAdmin))
-	for _, path := range []string{
-		"/console/connections/" + s.conn, "/console/webhooks/" + hook, "/console/webhooks/" + hook + "/job", "/console/events/" + event, "/console/deliveries/" + delivery,
-	} {
-		b.get(path).want(http.StatusNotFound)
-		b.get(path + "x").want(http.StatusNotFound)
+	tried := 0
+	for _, at := range (&console{}).routes() {
+		if !strings.Contains(at.pattern, "{id}") {
+			continue
+		}
+		method, paths := x.paths(at)
+		for _, path := range paths {
+			tried++
+			if method == http.MethodGet {
+				mine.get(path).want(http.StatusOK)
+				b.get(path + "x").want(http.StatusNotFound)
+			}
+			want := http.StatusNotFound
+			if strings.HasSuffix(path, "/detach") {
+				want = http.StatusSeeOther // as the API: it is gone, or never was
+			}
+			form := x.filled()
+			form.Set("csrf", b.csrf)
+			b.send(method, path, form).want(want).lacks("Orders", "Alpha")
+		}
 	}
-	for _, path := range []string{
-		"/console/connections/" + s.conn, "/console/connections/" + s.conn + "/check", "/console/connections/" + s.conn + "/delete", "/console/webhooks/" + hook + "/pause",
-		"/console/webhooks/" + hook + "/rotate", "/console/webhooks/" + hook + "/test", "/console/webhooks/" + hook + "/retry-dead", "/console/deliveries/" + delivery + "/retry",
-	} {
-		b.post(path, url.Values{"connection_name": {"x"}}).want(http.StatusNotFound)
+	if tried < 15 {
+		t.Errorf("only %d paths were tried", tried)
 	}
-	b.post("/console/webhooks/"+hook+"/replay", url.Values{"from": {"2020-01-01T00:00"}}).want(http.StatusNotFound)
 	b.post("/console/modules/create-customer", url.Values{"in.connection": {s.conn}}).want(http.StatusOK).has(">404<")
-	b.post("/console/webhooks/"+hook+"/detach", nil).want(http.StatusSeeOther) // as the API: it is gone, or never was
-	mine.get("/console/webhooks/" + hook).want(http.StatusOK).has("active")
-	for _, path := range []string{"/console/", "/console/connections", "/console/webhooks", "/console/events", "/console/deliveries"} {
-		b.get(path).want(http.StatusOK).lacks(s.conn, hook, event, delivery, "Orders", "Alpha")
+	b.post("/console/lookups/customers", url.Values{"in.connection": {s.conn}, "lookup.field": {"customer"}}).want(http.StatusOK).lacks("Orders")
+	for _, path := range []string{
+		"/console/", "/console/overview", "/console/connections", "/console/webhooks", "/console/webhooks?connection=" + s.conn, "/console/webhooks/new", "/console/events",
+		"/console/deliveries", "/console/deliveries?webhook=" + x.hook, "/console/modules/create-customer",
+	} {
+		b.get(path).want(http.StatusOK).lacks(">Orders", ">Alpha", x.event, x.delivery)
 	}
+	mine.get("/console/webhooks/"+x.hook).want(http.StatusOK).has("Orders", "active")
+	mine.get("/console/connections/" + x.conn).want(http.StatusOK).has("Alpha")
 }
 
 // What people and Stripe write is text on every page.
@@ -577,27 +642,48 @@ func TestScriptsStayText(t *testing.T) {
 	const evil = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`
 	s.subscriber.answer(http.StatusBadRequest, evil)
 	b := s.signedIn(adminToken)
-	b.post("/console/connections", url.Values{"connection_name": {evil}, "key": {stripetest.KeyOther}}).want(http.StatusSeeOther)
-	b.post("/console/connections", url.Values{"connection_name": {strings.Repeat(evil, 20)}, "key": {evil}}).want(http.StatusUnprocessableEntity).lacks("<script>alert", "<img src=x")
-	hook := s.attach(evil, "customer.created")
-	run := b.post("/console/modules/create-customer", url.Values{
+	raw := []string{"<script>alert", "<img src=x", `"'><img`}
+	x := things{conn: s.conn}
+	b.post("/console/connections/"+s.conn, url.Values{"connection_name": {evil}}).want(http.StatusSeeOther)
+	b.post("/console/connections", url.Values{"connection_name": {strings.Repeat(evil, 20)}, "key": {evil}}).want(http.StatusUnprocessableEntity).lacks(raw...)
+	x.hook = s.attach(evil, "customer.created", "plan.created")
+	b.post("/console/modules/create-customer", url.Values{
 		"in.connection": {s.conn}, "in.name": {evil}, "in.metadata[0].key": {"note"}, "in.metadata[0].value": {evil},
-	}).want(http.StatusOK).has(">200<")
-	run.lacks("<script>alert", "<img src=x")
-	event := <-s.subscriber.took
-	<-s.subscriber.took // the second attempt, after which it is dead
-	b.await("/console/deliveries?state=dead", event)
-	var deliveries struct{ Data []struct{ ID string } }
-	s.api(adminToken, http.MethodGet, "/v1/deliveries", nil, &deliveries)
-	for _, path := range []string{
-		"/console/", "/console/connections", "/console/webhooks", "/console/webhooks/" + hook, "/console/events", "/console/events/" + event,
-		"/console/deliveries", "/console/deliveries/" + deliveries.Data[0].ID, "/console/modules/create-customer", "/console/webhooks/new",
-		"/console/events?type=" + url.QueryEscape(evil), "/console/deliveries?event=" + url.QueryEscape(evil), "/console/sign-in?back=" + url.QueryEscape(evil),
-		"/console/events?from=" + url.QueryEscape(evil), "/console/deliveries?state=" + url.QueryEscape(evil), "/console/webhooks?state=active&x=" + url.QueryEscape(evil),
-	} {
-		b.get(path).want(http.StatusOK).lacks("<script>alert", "<img src=x", `"'><img`)
+	}).want(http.StatusOK).has(">200<").lacks(raw...)
+	// Merchants choose the ids of plans themselves.
+	plan, err := json.Marshal(map[string]string{"id": evil, "object": "plan"})
+	if err != nil {
+		t.Fatal(err)
 	}
-	b.get("/console/events/" + event).has("&lt;script&gt;alert(1)")
+	if x.event, err = s.stripe.Account(stripetest.Key).Emit("plan.created", string(plan)); err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		<-s.subscriber.took // two events, and the second attempts, after which they are dead
+	}
+	b.await("/console/deliveries?state=dead", x.event)
+	x.delivery = s.deliveryOf(x.event)
+	paths := []string{
+		"/console/events?type=" + url.QueryEscape(evil), "/console/events?object=" + url.QueryEscape(evil), "/console/events?from=" + url.QueryEscape(evil),
+		"/console/deliveries?event=" + url.QueryEscape(evil), "/console/deliveries?id=" + url.QueryEscape(evil), "/console/deliveries?state=" + url.QueryEscape(evil),
+		"/console/deliveries?state=dead", "/console/webhooks?connection=" + url.QueryEscape(evil), "/console/webhooks?state=active&x=" + url.QueryEscape(evil),
+		"/console/sign-in?back=" + url.QueryEscape(evil),
+	}
+	for _, at := range (&console{}).routes() {
+		if method, more := x.paths(at); method == http.MethodGet {
+			paths = append(paths, more...)
+		}
+	}
+	for _, path := range paths {
+		for _, script := range []string{"false", "true"} {
+			page := b.get(path, "HX-Request", script).lacks(raw...)
+			if page.status != http.StatusOK && page.status != http.StatusNoContent {
+				t.Errorf("%s = %d", path, page.status)
+			}
+		}
+	}
+	b.get("/console/events/"+x.event).has("&lt;script&gt;alert(1)", "/console/events?object=%3Cscript%3E")
+	b.get("/console/events?object=" + url.QueryEscape(evil)).has(x.event)
 	b.post("/console/lookups/customers", url.Values{"in.connection": {s.conn}, "lookup.field": {"customer"}}, "HX-Request", "true").
 		want(http.StatusOK).has("&lt;script&gt;").lacks("<script>", "<img")
 }
@@ -625,6 +711,13 @@ func TestModuleForm(t *testing.T) {
 	bare := b.post(path+"create-payment-intent/form", url.Values{"in.connection": {s.conn}}, script, "true").want(http.StatusOK)
 	bare.has(`id="in-amount"`).lacks("<!doctype")
 
+	// Sections are folded away until something in them is given, or wrong.
+	const section = `<details class="section" id="in-shipping-address-line1-section"`
+	b.get(path + "create-customer").has(section + ">")
+	b.post(path+"create-customer/form", url.Values{"in.shipping.address.city": {"Rotterdam"}}, script, "true").has(section + " open>")
+	b.post(path+"create-customer", url.Values{"in.connection": {s.conn}, "in.shipping.address.city": {"Rotterdam"}}, script, "true").
+		has(section+" open>", `href="#in-shipping-name"`)
+
 	// Faults stand at their fields, and what was typed stays.
 	wrong := b.post(path+"create-payment-intent", url.Values{"in.connection": {s.conn}, "in.amount": {"12.5"}, "in.currency": {"euros"}}, script, "true").want(http.StatusOK)
 	wrong.has(`value="12.5"`, `href="#in-amount"`, `href="#in-currency"`, `aria-invalid="true"`, ">422<")
@@ -647,6 +740,7 @@ func TestModuleForm(t *testing.T) {
 
 	// Details without a field of their own have rows, once the choice that takes them is made.
 	b.get(path + "create-payment-intent").lacks("Further details")
+	b.get(path + "confirm-payment-intent").has("in-payment_method_data-metadata").lacks("Further details")
 	open := url.Values{"in.connection": {s.conn}, "in.amount": {"100"}, "in.currency": {"eur"}, "in.payment_method_mode": {"create"}, "in.payment_method_data.type": {"sepa_debit"}}
 	b.post(path+"create-payment-intent", open, script, "true").want(http.StatusOK).has("Further details", "sepa_debit.iban is required", ">422<")
 	open.Set("in.payment_method_data.*[0].key", "sepa_debit.iban")
@@ -674,6 +768,12 @@ func TestLookup(t *testing.T) {
 	}
 	look("customer 003").has("Customer 003").lacks("Customer 004") // on the second page of Stripe's list
 	look("nobody").has("Nothing found")
+	s.stripe.Account(stripetest.Key).Seed("invoice", 4, func(i int) map[string]any { return map[string]any{"status": []string{"draft", "open"}[i%2]} })
+	b.get("/console/modules/finalize-draft-invoice").has(`"lookup.status":"draft"`)
+	fits := b.post("/console/lookups/invoices", url.Values{"in.connection": {s.conn}, "lookup.field": {"invoice"}, "lookup.status": {"draft"}}, "HX-Request", "true")
+	if got := strings.Count(fits.want(http.StatusOK).body, `data-value="in_`); got != 2 {
+		t.Errorf("%d drafts, want 2: %s", got, fits.body)
+	}
 	b.post("/console/lookups/customers", url.Values{"lookup.field": {"customer"}}).want(http.StatusOK).has("Choose a connection first")
 	b.post("/console/lookups/nothing", nil).want(http.StatusNotFound)
 }
@@ -706,7 +806,7 @@ func TestRevokedKeyIsFound(t *testing.T) {
 	t.Parallel()
 	s := newService(t)
 	b := s.signedIn(adminToken)
-	b.get("/console/").has("All is well")
+	b.get("/console/").lacks("Stripe refuses")
 	s.stripe.Revoke(stripetest.Key)
 	if got := b.get("/console/keys", "HX-Request", "true").want(http.StatusNoContent).header.Get("HX-Trigger"); got != "checked" {
 		t.Errorf("the page is told %q", got)
@@ -733,11 +833,13 @@ func TestFailingWebhook(t *testing.T) {
 			noted += d.Attempts
 		}
 	}
-	b.get("/console/overview").has("Orders is failing", fmt.Sprintf("%d attempts failed", failingAfter), at+"/retry-waiting")
+	b.get("/console/overview").has("<title>(1) Overview", "Orders is failing", fmt.Sprintf("the last %d attempts failed", failingAfter), "502 Bad Gateway", at+"/retry-waiting")
+	b.get("/console/webhooks").has("failing")
+	b.get(at).has("Orders is failing", "0 %")
 	s.subscriber.answer(http.StatusOK, "")
 	b.follow(at+"/retry-waiting", url.Values{"back": {root}}).has("5 deliveries are tried again now.")
-	b.await("/console/overview", "5 in 24&nbsp;h").lacks("is failing")
-	b.await("/console/deliveries?state=pending", "No delivery is here")
+	b.await("/console/overview", "5 delivered").lacks("is failing")
+	b.await("/console/deliveries?state=pending", "No delivery fits")
 	b.follow(at+"/retry-waiting", nil).has("Nothing waits")
 }
 
@@ -772,18 +874,38 @@ func TestEndpointIsMended(t *testing.T) {
 // What much hangs on comes first.
 func TestConcernsByRank(t *testing.T) {
 	t.Parallel()
-	line := webhookLine{webhook: webhook{ID: "whk_1", Name: "Orders", State: "active"}, Dead: tally{N: 3}, Backlog: tally{N: 1}}
-	all := concerns(line, failingAfter)
-	if len(all) != 2 || all[0].Rank != rankFailing || all[0].Bad() || all[1].Rank != rankDead || !all[1].Bad() {
-		t.Errorf("concerns = %+v", all)
+	status := http.StatusServiceUnavailable
+	line := webhookLine{watched: watched{webhook: webhook{ID: "whk_1", Name: "Orders", State: "active"}}, Dead: tally{N: 3, Failed: &delivery{LastStatus: &status}}}
+	buttons := func() string {
+		var text strings.Builder
+		for _, c := range concerns(line) {
+			fmt.Fprint(&text, c.Rank, c.Buttons, ";")
+		}
+		return text.String()
 	}
-	line.State = "disabled"
-	if all = concerns(line, failingAfter); all[0].Rank != rankDisabled || all[0].Button != "Resume" {
-		t.Errorf("concerns = %+v", all)
+	const retry = "{/console/webhooks/whk_1/retry-dead Retry all dead}"
+	tests := []struct {
+		name string
+		set  func()
+		want string
+	}{
+		{"dead", func() {}, fmt.Sprint(rankDead) + " [" + retry + "];"},
+		{"dead and retried", func() {
+			line.Job = &jobView{Job: webhooks.Job{Kind: webhooks.JobRetryDead, State: webhooks.JobRunning}}
+		}, fmt.Sprint(rankDead) + " [];"},
+		{"failing", func() { line.State, line.Job = "failing", nil }, fmt.Sprint(rankFailing) + " [{/console/webhooks/whk_1/test Send a test} " + retry + "];"},
+		{"failing with a backlog", func() { line.Backlog.N = 2 }, fmt.Sprint(rankFailing) + " [{/console/webhooks/whk_1/retry-waiting Try what waits now} " + retry + "];"},
+		{"disabled", func() { line.State = "disabled" }, fmt.Sprint(rankDisabled) + " [{/console/webhooks/whk_1/resume Resume}];" + fmt.Sprint(rankDead) + " [" + retry + "];"},
+		{"paused", func() { line.State, line.Dead = "paused", tally{} }, fmt.Sprint(rankPaused) + " [{/console/webhooks/whk_1/resume Resume}];"},
+		{"paused and idle", func() { line.Backlog.N = 0 }, ""},
 	}
-	line.State, line.Dead = "paused", tally{}
-	if all = concerns(line, failingAfter); all != nil {
-		t.Errorf("a paused webhook concerns: %+v", all)
+	for _, tt := range tests {
+		if tt.set(); buttons() != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, buttons(), tt.want)
+		}
+	}
+	if (concern{Rank: rankPaused}).Bad() || !(concern{Rank: rankFailing}).Bad() {
+		t.Error("what somebody wanted is bad, or what fails is not")
 	}
 }
 
@@ -852,8 +974,10 @@ func TestWebhook(t *testing.T) {
 	b.post("/console/modules/create-customer", url.Values{"in.connection": {s.conn}}).want(http.StatusOK)
 	event := <-s.subscriber.took
 	<-s.subscriber.took
-	b.await(location, "1 deliveries failed on every attempt")
-	b.get("/console/").has("given up for Orders", location+"/retry-dead")
+	b.await(location, "1 delivery is dead for Orders").has(location + "/retry-dead")
+	b.get("/console/").has("1 delivery is dead for Orders", location+"/retry-dead")
+	b.get("/console/deliveries?state=dead").has("Retry all dead of Orders", location+"/retry-dead")
+	b.get("/console/deliveries").lacks("/retry-dead")
 	b.get("/console/events/"+event).has("418", "no coffee", "Given up")
 	s.subscriber.answer(http.StatusOK, "")
 	b.follow(location+"/retry-dead", url.Values{"back": {"/console/"}}).has("queued again")
@@ -864,11 +988,12 @@ func TestWebhook(t *testing.T) {
 
 	b.post(location+"/replay", url.Values{"from": {"yesterday"}}).want(http.StatusUnprocessableEntity).has("must be a date")
 	b.await(location, "done") // the job before this one
-	b.follow(location+"/replay", url.Values{"from": {"2020-01-01T00:00"}, "types": {"customer.created"}}).has("The replay has begun", `id="job"`)
+	b.follow(location+"/replay", url.Values{"from": {"2020-01-01T00:00"}, "types": {"customer.created"}}).has("The replay has begun", "<strong>Replay</strong>")
 	if got := <-s.subscriber.took; got != event {
 		t.Errorf("%s was replayed, want %s", got, event)
 	}
-	b.get(location+"/job", "HX-Request", "true").want(http.StatusOK).has("Replay", "of 1 queued")
+	b.await(location, "1 of 1 queued")
+	b.get(location, "HX-Request", "true").want(http.StatusOK).has("1 of 1 queued").lacks("<!doctype", "Rotate")
 
 	b.follow(location+"/detach", nil).has("deleted")
 	b.get(location).want(http.StatusNotFound)
@@ -891,6 +1016,8 @@ func TestFilters(t *testing.T) {
 		want, other = ann, ben
 	}
 	b.get("/console/events?object=" + id).want(http.StatusOK).has(want).lacks(other)
+	b.get("/console/events").has(`href="/console/events?object=` + id)
+	b.get("/console/events/" + want).has(`href="/console/events?object=` + id)
 	b.get("/console/deliveries?id=" + id).want(http.StatusOK).has(want).lacks(other)
 	b.get("/console/events?object=cus_nobody").want(http.StatusOK).has("No event is about this object")
 	b.get("/console/events?type=product.created").want(http.StatusOK).lacks(ann, ben)
@@ -898,6 +1025,8 @@ func TestFilters(t *testing.T) {
 	b.get("/console/events?from=2999-01-01T00:00").want(http.StatusOK).lacks(ann)
 	b.get("/console/events?from=never").want(http.StatusOK).has("must be a date")
 	b.get("/console/events?live=off").want(http.StatusOK).lacks("every 2s")
+	b.get("/console/webhooks?connection=" + s.conn).want(http.StatusOK).has("Orders")
+	b.get("/console/webhooks?connection=conn_other").want(http.StatusOK).has("No webhook uses this connection").lacks("Orders")
 	b.get("/console/events?cursor=x").want(http.StatusOK)
 	b.get("/console/events", "HX-Request", "true").want(http.StatusOK).has(ann).lacks("<html")
 	if got := b.get("/console/events?object=" + ann).want(http.StatusSeeOther).header.Get("Location"); got != "/console/events/"+ann {

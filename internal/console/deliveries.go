@@ -3,29 +3,35 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 type deliveriesPage struct {
+	filters
 	Deliveries []delivery
 	Webhooks   []webhook // to choose from, and to name
-	In         url.Values
-	Next       string
-	Live       bool
-	Faults     faultsByField
 }
 
-// Filter is a query string with the filters and what else is given.
-func (p deliveriesPage) Filter(pairs ...string) string { return filterQuery(p.In, pairs) }
-
-// NameOf is a webhook's name, its id if it is gone.
-func (p deliveriesPage) NameOf(id string) string {
+// Hook is a webhook of the page's; one without a name is gone, or too old to be offered.
+func (p deliveriesPage) Hook(id string) webhook {
 	for _, w := range p.Webhooks {
 		if w.ID == id {
-			return w.Name
+			return w
 		}
 	}
-	return id
+	return webhook{ID: id}
+}
+
+// Dead are the webhooks whose dead deliveries are shown, if the page is about those.
+func (p deliveriesPage) Dead() []webhook {
+	var dead []webhook
+	for _, d := range p.Deliveries {
+		if w := p.Hook(d.Webhook); p.In.Get("state") == "dead" && w.Name != "" && !slices.ContainsFunc(dead, func(other webhook) bool { return other.ID == w.ID }) {
+			dead = append(dead, w)
+		}
+	}
+	return dead
 }
 
 func (c *console) listDeliveries(v *visit) error {
@@ -35,7 +41,7 @@ func (c *console) listDeliveries(v *visit) error {
 		v.redirect("/console/deliveries/" + url.PathEscape(id))
 		return nil
 	}
-	p := deliveriesPage{In: in, Live: in.Get("cursor") == "" && in.Get("live") != "off"}
+	p := deliveriesPage{filters: filtersOf(in)}
 	var hooks list[webhook]
 	if err := v.get("/v1/webhooks", url.Values{"limit": {"100"}}, &hooks); err != nil {
 		return err
@@ -68,6 +74,7 @@ func (c *console) listDeliveries(v *visit) error {
 type deliveryPage struct {
 	delivery
 	HookName string
+	Sent     event
 	Hold     string // why it waits, although it may be due
 }
 
@@ -81,8 +88,11 @@ func (c *console) showDelivery(v *visit) error {
 		return err // a webhook that is gone has left its deliveries behind
 	}
 	p.HookName = hook.Name
-	if hook.State == "paused" || hook.State == "disabled" {
+	if hook.Held() {
 		p.Hold = "the webhook is " + hook.State
+	}
+	if err := v.get(below("/v1/events", p.Event), nil, &p.Sent); err != nil {
+		return err
 	}
 	if v.htmx() {
 		return v.part("delivery", "live", p)

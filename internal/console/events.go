@@ -3,32 +3,48 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
 
-type eventsPage struct {
-	Events []event
-	In     url.Values // the filters as given
+// filters are those of a list as given, and where in the list one is.
+type filters struct {
+	In     url.Values
 	Next   string
 	Live   bool
 	Faults faultsByField
 }
 
-// Filter is a query string with the filters and what else is given.
-func (p eventsPage) Filter(pairs ...string) string { return filterQuery(p.In, pairs) }
+func filtersOf(in url.Values) filters {
+	return filters{In: in, Live: in.Get("cursor") == "" && in.Get("live") != "off"}
+}
 
-func filterQuery(in url.Values, pairs []string) string {
-	q := url.Values{}
-	for name := range in {
-		if name != "cursor" && name != "live" && in.Get(name) != "" {
-			q.Set(name, in.Get(name))
-		}
-	}
+// Filter is a query string with the filters and what else is given.
+func (f filters) Filter(pairs ...string) string {
+	q := f.used()
 	for i := 0; i+1 < len(pairs); i += 2 {
 		q.Set(pairs[i], pairs[i+1])
 	}
 	return "?" + q.Encode()
+}
+
+// Filtered reports whether not everything is shown.
+func (f filters) Filtered() bool { return len(f.used()) > 0 }
+
+func (f filters) used() url.Values {
+	q := url.Values{}
+	for name := range f.In {
+		if name != "cursor" && name != "live" && f.In.Get(name) != "" {
+			q.Set(name, f.In.Get(name))
+		}
+	}
+	return q
+}
+
+type eventsPage struct {
+	filters
+	Events []event
 }
 
 func (c *console) listEvents(v *visit) error {
@@ -37,7 +53,7 @@ func (c *console) listEvents(v *visit) error {
 		v.redirect("/console/events/" + url.PathEscape(id))
 		return nil
 	}
-	p := eventsPage{In: in, Live: in.Get("cursor") == "" && in.Get("live") != "off"}
+	p := eventsPage{filters: filtersOf(in)}
 	q := pick(in, "type", "object", "cursor")
 	q.Set("limit", "30")
 	if p.Faults = times(in, q); len(p.Faults) == 0 {
@@ -80,6 +96,11 @@ type eventPage struct {
 	Ways []way
 }
 
+// Live reports whether there is more to come.
+func (p eventPage) Live() bool {
+	return slices.ContainsFunc(p.Ways, func(w way) bool { return w.State == "pending" })
+}
+
 // A way is what became of the event at one webhook, with every attempt.
 type way struct {
 	fate
@@ -103,6 +124,9 @@ func (c *console) showEvent(v *visit) error {
 			}
 		}
 		p.Ways = append(p.Ways, w)
+	}
+	if v.htmx() {
+		return v.part("event", "live", p)
 	}
 	v.show(http.StatusOK, "event", p.Type, p)
 	return nil

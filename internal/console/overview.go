@@ -11,29 +11,56 @@ import (
 	"time"
 
 	"stripe-connector/internal/connection"
+	"stripe-connector/webhooks"
 )
 
 // An overviewPage is what is going on.
 type overviewPage struct {
 	Summary   *summary
 	Charts    []chart
-	Success   string
 	Webhooks  []webhookLine
 	More      bool // there are more webhooks than are shown
 	Attention []concern
-	Empty     bool // there is no connection yet
+	Connected bool // there is a connection
 }
 
-// A webhookLine is a webhook with what waits for it.
+// Fresh reports whether nothing was set up yet but a connection, so that the page tells the first steps.
+func (p overviewPage) Fresh() bool {
+	return !p.Connected || len(p.Webhooks) == 0 && p.Summary.Calls[callDone] == 0
+}
+
+// Title is the page's, with how much needs attention, for a tab that nobody looks into.
+func (p overviewPage) Title() string {
+	if n := len(p.Attention); n > 0 {
+		return fmt.Sprintf("(%d) Overview", n)
+	}
+	return "Overview"
+}
+
+// A webhookLine is a webhook with what waits for it, and the job that runs for it.
 type webhookLine struct {
-	webhook
+	watched
 	Backlog, Dead tally
+	Job           *jobView
+}
+
+// lastly is how the newest delivery fared that failed so far, for the end of a sentence; empty if none did.
+func (l webhookLine) lastly() string {
+	switch d := cmp.Or(l.Backlog.Failed, l.Dead.Failed); {
+	case d == nil:
+		return ""
+	case d.LastStatus == nil:
+		return ", lastly without an answer"
+	default:
+		return ", lastly with " + status(*d.LastStatus)
+	}
 }
 
 // A tally is a count up to a page of a list; beyond it the page does not count.
 type tally struct {
-	N    int
-	More bool
+	N      int
+	More   bool
+	Failed *delivery // the newest whose last attempt failed
 }
 
 func (t tally) String() string {
@@ -43,16 +70,26 @@ func (t tally) String() string {
 	return strconv.Itoa(t.N)
 }
 
-// A concern is something that needs attention, with the button that mends it, or the page where it is mended.
-type concern struct {
-	Rank   rank
-	Title  string
-	Detail string
-	Link   string
-	Label  string // of the link
-	Post   string // where the button posts to
-	Button string
+// Plural is the count with the word for one or for many.
+func (t tally) Plural(one, many string) string {
+	if t.N == 1 {
+		return "1 " + one
+	}
+	return t.String() + " " + many
 }
+
+// A concern is something that needs attention, with the buttons that mend it, or the page where it is mended.
+type concern struct {
+	Rank    rank
+	Title   string
+	Detail  string
+	Buttons []button // the one that helps most is the first
+	Link    string
+	Label   string // of the link
+}
+
+// A button posts to a path.
+type button struct{ Post, Label string }
 
 // A rank says how much hangs on a concern; the first comes first.
 type rank int
@@ -61,12 +98,13 @@ const (
 	rankKey      rank = iota // nothing works without it
 	rankEndpoint             // no event comes in
 	rankDisabled             // one webhook gets nothing
-	rankDead
-	rankFailing // it is tried again by itself
+	rankFailing              // of one webhook more and more waits
+	rankDead                 // what it has left behind
+	rankPaused               // somebody wanted that, and may have forgotten it
 )
 
-// Bad reports whether it stays as it is until somebody mends it.
-func (c concern) Bad() bool { return c.Rank < rankFailing }
+// Bad reports whether something is broken.
+func (c concern) Bad() bool { return c.Rank < rankPaused }
 
 const overviewWebhooks = 25
 
@@ -79,7 +117,7 @@ func (c *console) overview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "overview", "Overview", p)
+	v.show(http.StatusOK, "overview", p.Title(), p)
 	return nil
 }
 
@@ -88,23 +126,20 @@ func (c *console) liveOverview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.part("overview", "live", p)
+	return v.part("overview", "news", p)
 }
 
 func (v *visit) overviewPage() (overviewPage, error) {
 	s := v.Activity.summarize(v.caller.Workspace)
-	p := overviewPage{Summary: s, Success: "–", Charts: []chart{
+	p := overviewPage{Summary: s, Charts: []chart{
 		s.rates("chart-events", "Events received", eventCounters), s.rates("chart-attempts", "Delivery attempts", attemptCounters),
 		s.latencies("chart-latency", "End-to-end latency"), s.rates("chart-calls", "Module calls", callCounters),
 	}}
-	if s.Success() >= 0 {
-		p.Success = fmt.Sprintf("%.1f %%", s.Success())
-	}
 	connections, err := v.connections()
 	if err != nil {
 		return p, err
 	}
-	p.Empty = len(connections) == 0
+	p.Connected = len(connections) > 0
 	for _, conn := range connections {
 		if v.keys.refused(conn.ID) {
 			p.Attention = append(p.Attention, keyConcern(conn))
@@ -117,17 +152,14 @@ func (v *visit) overviewPage() (overviewPage, error) {
 	p.More = hooks.More() != ""
 	silent := map[string][]string{} // by endpoint, its webhooks for which Stripe sends nothing
 	for _, w := range hooks.Data {
-		line := webhookLine{webhook: w}
-		if line.Backlog, err = v.tally(w.ID, "pending"); err != nil {
-			return p, err
-		}
-		if line.Dead, err = v.tally(w.ID, "dead"); err != nil {
+		line, err := v.line(w)
+		if err != nil {
 			return p, err
 		}
 		p.Webhooks = append(p.Webhooks, line)
-		p.Attention = append(p.Attention, concerns(line, v.Activity.summarizeWebhook(w.ID).takesNothing())...)
-		if e := w.Endpoint; e.State == "disabled" || e.State == "refused" {
-			silent[e.ID] = append(silent[e.ID], w.Name)
+		p.Attention = append(p.Attention, concerns(line)...)
+		if w.Silent() {
+			silent[w.Endpoint.ID] = append(silent[w.Endpoint.ID], w.Name)
 		}
 	}
 	for _, w := range hooks.Data {
@@ -156,47 +188,75 @@ func endpointConcern(w webhook, names []string) concern {
 	return concern{
 		Rank: rankEndpoint, Title: "Stripe does not send events for " + names[0] + others,
 		Detail: "Its endpoint at Stripe is " + w.Endpoint.State + sentence(w.Endpoint.Reason),
-		Link:   "/console/webhooks/" + w.ID, Label: "Look at the webhook", Post: "/console/connections/" + w.Connection + "/mend", Button: "Mend it at Stripe",
+		Link:   "/console/webhooks/" + w.ID, Label: "Look at it", Buttons: []button{{"/console/connections/" + w.Connection + "/mend", "Mend it at Stripe"}},
 	}
 }
 
-// failingAfter is how many attempts must have failed lately before that is shown.
-const failingAfter = 5
-
-// concerns are what is wrong with a webhook of which so many attempts failed lately, and none came through.
-func concerns(w webhookLine, failed int) []concern {
-	var all []concern
+// concerns are what is wrong with a webhook.
+func concerns(w webhookLine) []concern {
 	at := "/console/webhooks/" + w.ID
-	switch {
-	case w.State == "disabled":
+	resume, retryDead := button{at + "/resume", "Resume"}, button{at + "/retry-dead", "Retry all dead"}
+	dead := w.Dead.Plural("delivery is dead", "deliveries are dead")
+	var all []concern
+	switch w.State {
+	case "disabled":
 		all = append(all, concern{
-			Rank: rankDisabled, Title: w.Name + " is disabled", Detail: "Nothing is sent to it" + sentence(w.Reason), Link: at, Label: "Look at it", Post: at + "/resume", Button: "Resume",
+			Rank: rankDisabled, Title: w.Name + " is disabled", Detail: "Nothing is sent to it" + sentence(w.Reason), Buttons: []button{resume}, Link: at, Label: "Look at it",
 		})
-	case w.State == "failing" || w.State == "active" && failed >= failingAfter:
-		detail := "Its subscriber does not take events" + sentence(w.Reason)
-		if w.State == "active" {
-			detail = fmt.Sprintf("Of late %d attempts failed and none came through.", failed)
+	case "failing":
+		c := concern{
+			Rank: rankFailing, Title: w.Name + " is failing", Detail: "Its subscriber takes nothing" + sentence(why(w.Reason)+w.lastly()),
+			Buttons: []button{{at + "/test", "Send a test"}}, Link: at, Label: "Look at it",
 		}
-		c := concern{Rank: rankFailing, Title: w.Name + " is failing", Detail: detail, Link: at, Label: "Look at it", Post: at + "/retry-waiting", Button: "Try what waits now"}
-		if w.Backlog.N == 0 {
-			c.Post, c.Button = at+"/test", "Send a test"
+		if w.Backlog.N > 0 {
+			c.Buttons[0] = button{at + "/retry-waiting", "Try what waits now"}
 		}
-		all = append(all, c)
+		if w.Dead.N > 0 {
+			c.Detail += " " + dead + "."
+			c.Buttons = append(c.Buttons, retryDead)
+		}
+		return append(all, c)
+	case "paused":
+		if w.Backlog.N > 0 {
+			all = append(all, concern{
+				Rank: rankPaused, Title: w.Name + " is paused", Detail: w.Backlog.Plural("delivery waits", "deliveries wait") + " until it is resumed.",
+				Buttons: []button{resume}, Link: at, Label: "Look at it",
+			})
+		}
 	}
 	if w.Dead.N > 0 {
-		all = append(all, concern{
-			Rank: rankDead, Title: w.Dead.String() + " given up for " + w.Name, Detail: "These deliveries failed on every attempt and are not tried again by themselves.",
-			Link: "/console/deliveries" + query("webhook", w.ID, "state", "dead"), Label: "Look at them", Post: at + "/retry-dead", Button: "Retry all",
-		})
+		c := concern{
+			Rank: rankDead, Title: dead + " for " + w.Name, Detail: "What failed on every attempt is not tried again by itself.", Buttons: []button{retryDead},
+			Link: "/console/deliveries" + query("webhook", w.ID, "state", "dead"), Label: "Look at them",
+		}
+		if w.Job != nil && w.Job.Running() && w.Job.Kind == webhooks.JobRetryDead {
+			c.Detail, c.Buttons = "They are being queued again, "+count(w.Job.Queued)+" so far.", nil
+		}
+		all = append(all, c)
 	}
 	return all
 }
 
+// line is a webhook with what waits for it.
+func (v *visit) line(w webhook) (webhookLine, error) {
+	line := webhookLine{watched: v.watch(w), Job: v.job(w.ID)}
+	var err error
+	if line.Backlog, err = v.tally(w.ID, "pending"); err != nil {
+		return line, err
+	}
+	line.Dead, err = v.tally(w.ID, "dead")
+	return line, err
+}
+
 // tally counts a webhook's deliveries in a state, as far as one page of the list goes.
 func (v *visit) tally(id, state string) (tally, error) {
-	var l list[struct{}]
+	var l list[delivery]
 	err := v.get("/v1/deliveries", url.Values{"webhook": {id}, "state": {state}, "limit": {"100"}}, &l)
-	return tally{len(l.Data), l.More() != ""}, err
+	t := tally{N: len(l.Data), More: l.More() != ""}
+	if i := slices.IndexFunc(l.Data, delivery.Failed); i >= 0 {
+		t.Failed = &l.Data[i]
+	}
+	return t, err
 }
 
 // keyChecks remembers which stored keys Stripe took, so that looking at a page does not ask Stripe each time.

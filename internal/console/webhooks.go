@@ -14,18 +14,40 @@ import (
 )
 
 type webhooksPage struct {
-	Webhooks   []webhook
+	Webhooks   []watched
+	Connection string // of which only these are shown
 	Next       string
 	Operations operations
 }
 
 func (v *visit) webhooksPage() (webhooksPage, error) {
+	q := v.r.URL.Query()
 	var l list[webhook]
-	if err := v.get("/v1/webhooks", pick(v.r.URL.Query(), "connection", "state", "cursor"), &l); err != nil {
+	if err := v.get("/v1/webhooks", pick(q, "connection", "state", "cursor"), &l); err != nil {
 		return webhooksPage{}, err
 	}
-	o, err := v.operations()
-	return webhooksPage{l.Data, l.More(), o}, err
+	p := webhooksPage{Connection: q.Get("connection"), Next: l.More()}
+	for _, w := range l.Data {
+		p.Webhooks = append(p.Webhooks, v.watch(w))
+	}
+	var err error
+	p.Operations, err = v.operations()
+	return p, err
+}
+
+// A watched webhook comes with how its attempts went in the last 24 hours. One that takes nothing is failing, long before the
+// API says so.
+type watched struct {
+	webhook
+	Tried *summary
+}
+
+func (v *visit) watch(w webhook) watched {
+	tried, row := v.Activity.summarizeWebhook(w.ID)
+	if w.State == "active" && row >= failingAfter {
+		w.State, w.Reason = "failing", fmt.Sprintf("the last %s attempts failed", count(row))
+	}
+	return watched{w, tried}
 }
 
 func (c *console) listWebhooks(v *visit) error {
@@ -160,18 +182,15 @@ func commonGroup(events []string) string {
 }
 
 type webhookPage struct {
-	webhook
-	Recent   []delivery // newest last, for the strip
-	Attempts chart      // of the last 24 hours
-	Success  string
-	ConnName string
-	Backlog  tally
-	Dead     tally
-	Job      *jobView
-	Problem  *problem
-	Faults   faultsByField
-	In       url.Values // of a form that was refused
-	From     string     // what the replay form offers
+	webhookLine
+	Attention []concern
+	Recent    []delivery // newest last, for the strip
+	Attempts  chart      // of the last 24 hours
+	ConnName  string
+	Problem   *problem
+	Faults    faultsByField
+	In        url.Values // of a form that was refused
+	From      string     // what the replay form offers
 }
 
 // A jobView is a background job with how far it is.
@@ -201,8 +220,16 @@ func (j jobView) Running() bool { return j.State == webhooks.JobRunning }
 func (v *visit) webhookPage() (webhookPage, error) {
 	id := v.r.PathValue("id")
 	var p webhookPage
-	if err := v.get(below("/v1/webhooks", id), nil, &p.webhook); err != nil {
+	var hook webhook
+	err := v.get(below("/v1/webhooks", id), nil, &hook)
+	if err != nil {
 		return p, err
+	}
+	if p.webhookLine, err = v.line(hook); err != nil {
+		return p, err
+	}
+	if p.Attention = concerns(p.webhookLine); hook.Silent() {
+		p.Attention = slices.Insert(p.Attention, 0, endpointConcern(hook, []string{hook.Name}))
 	}
 	var conn connectionView
 	if err := v.get(below("/v1/connections", p.Connection), nil, &conn); err == nil {
@@ -214,19 +241,7 @@ func (v *visit) webhookPage() (webhookPage, error) {
 	}
 	slices.Reverse(recent.Data)
 	p.Recent = recent.Data
-	var err error
-	if p.Backlog, err = v.tally(id, "pending"); err != nil {
-		return p, err
-	}
-	if p.Dead, err = v.tally(id, "dead"); err != nil {
-		return p, err
-	}
-	tried := v.Activity.summarizeWebhook(id)
-	p.Attempts, p.Success = tried.rates("chart-webhook", "Delivery attempts", attemptCounters), "–"
-	if tried.Success() >= 0 {
-		p.Success = fmt.Sprintf("%.1f %%", tried.Success())
-	}
-	p.Job = v.job(id)
+	p.Attempts = p.Tried.rates("chart-webhook", "Delivery attempts", attemptCounters)
 	p.From = v.Now().UTC().Add(-24 * time.Hour).Format("2006-01-02T15:04")
 	return p, nil
 }
@@ -244,17 +259,11 @@ func (c *console) showWebhook(v *visit) error {
 	if err != nil {
 		return err
 	}
+	if v.htmx() {
+		return v.part("webhook", "news", p)
+	}
 	v.show(http.StatusOK, "webhook", p.Name, p)
 	return nil
-}
-
-// showJob is how far the webhook's last job is, for a page that waits.
-func (c *console) showJob(v *visit) error {
-	id := v.r.PathValue("id")
-	if err := v.get(below("/v1/webhooks", id), nil, nil); err != nil {
-		return err
-	}
-	return v.part("webhook", "job", webhookPage{webhook: webhook{ID: id}, Job: v.job(id)})
 }
 
 // actOnWebhook does what a button of the page says.
@@ -280,14 +289,9 @@ func (c *console) actOnWebhook(v *visit) error {
 		said, to = flash{Good: true, Text: "The webhook is deleted."}, "/console/webhooks"
 	case "retry-dead":
 		err = v.do(http.MethodPost, path+"/retry-dead", nil, nil)
-		said = flash{Good: true, Text: "All that was given up is queued again."}
+		said = flash{Good: true, Text: "All that is dead is queued again."}
 	case "retry-waiting":
-		var n int
-		n, err = v.retryWaiting(id)
-		said = flash{Good: true, Text: plural(n, "delivery is", "deliveries are") + " tried again now."}
-		if n == 0 {
-			said.Text = "Nothing waits for another attempt."
-		}
+		said, err = v.retryWaiting(id)
 	case "replay":
 		return v.replay(path)
 	case "change":
@@ -304,10 +308,13 @@ func (c *console) actOnWebhook(v *visit) error {
 }
 
 // retryWaiting makes the deliveries due now that have failed and wait for their next attempt, as many as a page of the list has.
-func (v *visit) retryWaiting(id string) (int, error) {
+func (v *visit) retryWaiting(id string) (flash, error) {
+	if err := v.get(below("/v1/webhooks", id), nil, nil); err != nil {
+		return flash{}, err
+	}
 	var waiting list[delivery]
 	if err := v.get("/v1/deliveries", url.Values{"webhook": {id}, "state": {"pending"}, "limit": {"100"}}, &waiting); err != nil {
-		return 0, err
+		return flash{}, err
 	}
 	n := 0
 	for _, d := range waiting.Data {
@@ -315,11 +322,17 @@ func (v *visit) retryWaiting(id string) (int, error) {
 			continue // it is due anyway
 		}
 		if err := v.do(http.MethodPost, below("/v1/deliveries", d.ID, "retry"), nil, nil); err != nil {
-			return n, err
+			return flash{}, err
 		}
 		n++
 	}
-	return n, nil
+	said := flash{Good: true, Text: plural(n, "delivery is", "deliveries are") + " tried again now."}
+	if n == 0 {
+		said.Text = "Nothing waits for another attempt."
+	} else if waiting.More() != "" {
+		said.Detail = "Older ones wait still; once these come through, try again."
+	}
+	return said, nil
 }
 
 // rotate makes a new signing secret and shows it.
@@ -389,7 +402,7 @@ func (v *visit) replay(path string) error {
 	} else if err != nil {
 		return err
 	}
-	return v.tell(flash{Good: true, Text: "The replay has begun."}, "/console/webhooks/"+url.PathEscape(v.r.PathValue("id"))+"#replay")
+	return v.tell(flash{Good: true, Text: "The replay has begun."}, "/console/webhooks/"+url.PathEscape(v.r.PathValue("id")))
 }
 
 // changeWebhook gives a webhook another name or URL.

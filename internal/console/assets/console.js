@@ -7,19 +7,31 @@
 
 	const say = (text) => { document.getElementById("said").textContent = text; };
 
+	// Filters take the first screen of a small one; unused, they are folded away.
+	if (matchMedia("(max-width: 800px)").matches) document.querySelector(".filters:not([data-used])")?.removeAttribute("open");
+
+	// A button copies the text that it names, or that stands before it.
 	document.addEventListener("click", async (e) => {
 		const button = e.target.closest("[data-copy]");
 		if (!button) return;
-		const source = document.getElementById(button.dataset.copy);
+		const source = button.dataset.copy ? document.getElementById(button.dataset.copy) : button.previousElementSibling;
+		const label = (text) => { if (!button.matches(".copy")) button.textContent = text; };
+		const tell = (text) => {
+			say(text);
+			label(text);
+			button.classList.add("copied");
+		};
 		try {
 			await navigator.clipboard.writeText(source.textContent);
-			button.textContent = "Copied";
-			say("Copied");
-		} catch { // no clipboard without https: mark the text instead
+			tell("Copied");
+		} catch { // no clipboard without https: mark the text, and copy what is marked
 			getSelection().selectAllChildren(source);
-			button.textContent = "Press Ctrl+C";
+			tell(document.execCommand("copy") ? "Copied" : "Press Ctrl+C");
 		}
-		setTimeout(() => { button.textContent = "Copy"; }, 1500);
+		setTimeout(() => {
+			label("Copy");
+			button.classList.remove("copied");
+		}, 1500);
 	});
 
 	// A page that nobody sees does not ask for news.
@@ -158,6 +170,11 @@
 		const input = e.target.closest(".combo").querySelector("input");
 		if (document.activeElement === input) show(input, e.target.children.length > 0);
 	});
+
+	// Sections of a form that were opened stay so when the form is exchanged.
+	let opened = [];
+	document.addEventListener("htmx:beforeSwap", () => { opened = [...document.querySelectorAll(".section[open]")].map((s) => s.id); });
+	document.addEventListener("htmx:afterSwap", () => { for (const id of opened) document.getElementById(id)?.setAttribute("open", ""); });
 
 	// The answer of a module stands beside the form, or below it on a small screen.
 	document.addEventListener("htmx:afterSettle", (e) => {
