@@ -302,20 +302,23 @@ func (f *field) value(v *value, t reflect.Type, addExtra func(string, string)) r
 	case KindBoolean:
 		return reflect.ValueOf(&v.truth)
 	case KindMultiselect, KindTexts:
-		list := make([]*string, len(v.list))
-		for i := range v.list {
-			list[i] = &v.list[i]
+		texts := v.rest().list
+		list := make([]*string, len(texts))
+		for i := range texts {
+			list[i] = &texts[i]
 		}
 		return reflect.ValueOf(list)
 	case KindMetadata:
-		pairs := make(map[string]string, len(v.pairs))
-		for _, p := range v.pairs {
+		list := v.rest().pairs
+		pairs := make(map[string]string, len(list))
+		for _, p := range list {
 			pairs[p.Key] = p.Value
 		}
 		return reflect.ValueOf(pairs)
 	case KindRows:
-		rows := reflect.MakeSlice(t, len(v.rows), len(v.rows))
-		for i, row := range v.rows {
+		list := v.rest().rows
+		rows := reflect.MakeSlice(t, len(list), len(list))
+		for i, row := range list {
 			rows.Index(i).Set(reflect.New(t.Elem().Elem()))
 			row.bind(rows.Index(i), addExtra)
 		}

@@ -283,12 +283,12 @@ func (b *Bundle) faults() Faults {
 // named is the field as a message speaks of it. Labels alone are not unique within a form.
 func (f *field) named() string { return f.Label + " (" + f.Name + ")" }
 
-func (b *Bundle) get(name string) value {
+func (b *Bundle) get(name string) *value {
 	f := b.form.byName[name]
 	if f == nil {
 		panic("spec: no field " + strconv.Quote(name)) // a slip in a module's code, found by its first test
 	}
-	return b.vals[f.index]
+	return &b.vals[f.index]
 }
 
 // written is the text of a field before it was read.
@@ -313,16 +313,16 @@ func (b *Bundle) Int(name string) int64 { return b.get(name).number }
 func (b *Bundle) Bool(name string) bool { return b.get(name).truth }
 
 // List is the value of a multiselect or a list of texts.
-func (b *Bundle) List(name string) []string { return b.get(name).list }
+func (b *Bundle) List(name string) []string { return b.get(name).rest().list }
 
 // Pairs is the value of a metadata field.
-func (b *Bundle) Pairs(name string) []Pair { return b.get(name).pairs }
+func (b *Bundle) Pairs(name string) []Pair { return b.get(name).rest().pairs }
 
 // Cleared says that the field is to be emptied at Stripe.
 func (b *Bundle) Cleared(name string) bool { return b.get(name).state == cleared }
 
 // Rows is the value of a list of objects. Those that nobody filled are not among them.
-func (b *Bundle) Rows(name string) []*Bundle { return b.get(name).rows }
+func (b *Bundle) Rows(name string) []*Bundle { return b.get(name).rest().rows }
 
 // Row is the place of a row in its list as it was written.
 func (b *Bundle) Row() int { return b.row }

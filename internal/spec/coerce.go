@@ -15,14 +15,26 @@ type Pair struct{ Key, Value string }
 // A value is what a field was given, once read.
 type value struct {
 	state  state
-	text   string // texts, ids, selects, JSON
-	number int64  // integers, dates (Unix seconds)
 	truth  bool   // booleans
 	day    bool   // a date without a time
-	at     time.Time
-	list   []string // multiselects, lists of texts
-	pairs  []Pair   // metadata
-	rows   []*Bundle
+	text   string // texts, ids, selects, JSON
+	number int64  // integers, dates (Unix seconds)
+	more   *more  // nil: nothing
+}
+
+// more is what only few fields have in their values. It stands apart, since a bundle has a value for each field of the form.
+type more struct {
+	at    time.Time // dates
+	list  []string  // multiselects, lists of texts
+	pairs []Pair    // metadata
+	rows  []*Bundle
+}
+
+func (v *value) rest() more {
+	if v.more == nil {
+		return more{}
+	}
+	return *v.more
 }
 
 type state uint8
@@ -67,13 +79,16 @@ func (f *field) read(n node, b *Bundle) (v value, wrong []trouble) {
 	case KindSelect:
 		v.text, wrong = f.readOption(n)
 	case KindMultiselect, KindTexts:
-		if v.list, wrong = f.readList(n); len(v.list) == 0 && wrong == nil {
+		v.more = new(more)
+		if v.more.list, wrong = f.readList(n); len(v.more.list) == 0 && wrong == nil {
 			return value{}, nil // nothing but rows that nobody filled
 		}
 	case KindMetadata:
-		v.pairs, wrong = f.readPairs(n, b.form.update)
+		v.more = new(more)
+		v.more.pairs, wrong = f.readPairs(n, b.form.update)
 	case KindRows, KindFilter:
-		if v.rows, wrong = f.readRows(n, b); len(v.rows) == 0 && wrong == nil {
+		v.more = new(more)
+		if v.more.rows, wrong = f.readRows(n, b); len(v.more.rows) == 0 && wrong == nil {
 			return value{}, nil
 		}
 	case KindAny:
@@ -216,7 +231,7 @@ func readMoment(n node, zone *time.Location) (value, []trouble) {
 	if problem != "" {
 		return value{}, invalid(problem + echo(n.text))
 	}
-	return value{state: given, number: m.at.Unix(), at: m.at, day: m.day}, nil
+	return value{state: given, number: m.at.Unix(), day: m.day, more: &more{at: m.at}}, nil
 }
 
 func (f *field) readOption(n node) (string, []trouble) {

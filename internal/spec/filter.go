@@ -49,7 +49,7 @@ func (b *Bundle) Bounds(name string) Bounds {
 	if operator.state != given || at.state != given {
 		return Bounds{}
 	}
-	return bounds(operator.text, moment{at: at.at, day: at.day})
+	return bounds(operator.text, moment{at: at.rest().at, day: at.day})
 }
 
 // An operand is what one condition of a filter is about, and where that goes.
@@ -160,7 +160,7 @@ func (b *Bundle) judgeCondition(operands []operand) {
 
 // filterConditions are the conditions of a filter that passed judgement.
 func (b *Bundle) filterConditions(f *field) []condition {
-	rows := b.vals[f.index].rows
+	rows := b.vals[f.index].rest().rows
 	list := make([]condition, 0, len(rows))
 	for _, row := range rows {
 		c, ok := row.resolve(f.conditions)
