@@ -31,11 +31,10 @@ import (
 )
 
 // How long requests, after them deliveries, and last what is left of traces get to finish at a shutdown. With
-// SHUTDOWN_DELAY before, and 2 more for a store that does not take the last outcomes, they stay below the 40 seconds that
-// an orchestrator is told to wait.
+// SHUTDOWN_DELAY before, and 2 more for a store that does not take the last outcomes, they stay below 25 seconds.
 const (
-	drainRequests   = 12 * time.Second
-	drainDeliveries = 8 * time.Second
+	drainRequests   = 9 * time.Second
+	drainDeliveries = 6 * time.Second
 	drainTraces     = 2 * time.Second
 )
 

@@ -48,8 +48,8 @@ func TestCompose(t *testing.T) {
 			if !c.ReadOnly || !slices.Equal(c.CapDrop, []string{"ALL"}) || !slices.Equal(c.SecurityOpt, []string{"no-new-privileges:true"}) {
 				t.Error("want a read-only root, no capabilities and no way to more")
 			}
-			if c.StopGracePeriod == nil || time.Duration(*c.StopGracePeriod) < 35*time.Second {
-				t.Error("it is killed before it has drained, which takes up to 30 s")
+			if c.StopGracePeriod == nil || time.Duration(*c.StopGracePeriod) < 30*time.Second {
+				t.Error("it is killed before it has drained, which takes up to 25 s")
 			}
 			if c.Environment["GOMEMLIMIT"] == nil || c.MemLimit == 0 {
 				t.Error("its memory has no limit")

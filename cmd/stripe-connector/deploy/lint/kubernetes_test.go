@@ -129,8 +129,8 @@ func (m manifest) judge(t *testing.T, selector *metav1.LabelSelector, template c
 	if len(m.accounts) != 1 || m.accounts[0].Name != pod.ServiceAccountName || is(m.accounts[0].AutomountServiceAccountToken, true) || !is(pod.AutomountServiceAccountToken, false) {
 		t.Error("want an account of its own, without a token")
 	}
-	if seconds := pod.TerminationGracePeriodSeconds; seconds == nil || *seconds < 35 {
-		t.Error("it is killed before it has drained, which takes up to 30 s")
+	if seconds := pod.TerminationGracePeriodSeconds; seconds == nil || *seconds < 30 {
+		t.Error("it is killed before it has drained, which takes up to 25 s")
 	}
 	if c := pod.SecurityContext; c == nil || !is(c.RunAsNonRoot, true) || c.RunAsUser == nil || *c.RunAsUser != 65532 ||
 		c.SeccompProfile == nil || c.SeccompProfile.Type != corev1.SeccompProfileTypeRuntimeDefault {
