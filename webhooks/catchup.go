@@ -11,6 +11,7 @@ import (
 
 	"github.com/stripe/stripe-go/v79"
 	"github.com/stripe/stripe-go/v79/event"
+	"golang.org/x/time/rate"
 
 	"stripe-connector/internal/store"
 	"stripe-connector/internal/stripeapi"
@@ -32,10 +33,15 @@ const (
 	// listGap spaces the calls of one catch-up, so that it takes a part of the connection's pace and never all of it.
 	listGap = 100 * time.Millisecond
 
-	// A catch-up lets deliveries get through while more than clearBelow of them wait, for at most clearTime after each batch.
-	clearBelow = 50
-	clearTime  = time.Second
-	clearLook  = 25 * time.Millisecond
+	// A catch-up stores chunk events at once, half of what a webhook may have under way, so that a live event finds room
+	// beside them, and waits until each webhook was sent the last of them. One that takes longer than clearTime is not waited
+	// for, and the next chunk is twice as large, so that it does not hold up the others for long.
+	chunk     = laneWidth / 2
+	clearTime = time.Second
+	clearLook = 10 * time.Millisecond
+
+	// catchUpPace is how many deliveries a second all catch-ups of this process make together.
+	catchUpPace = 1000
 
 	// maxNamed is how many of an endpoint's newest events are looked at for the connected accounts that they name.
 	maxNamed = 2000
@@ -51,17 +57,21 @@ const (
 type catcher struct {
 	registrar *registrar
 	receiver  *Receiver
-	events    EventLister
+	log       CatchUpLog
+	pace      *rate.Limiter // of deliveries, shared by all
 	conn      *store.Connection
 	began     time.Time
 	asOf      time.Time // Stripe's clock when the first list was read
 	retention time.Duration
 	progress  func(change func(*CatchUp))
+	chunk     int // how many events are stored at once
 }
 
-// An EventLister lists stored events, newest first.
-type EventLister interface {
+// CatchUpLog is what a catch-up asks of what is stored.
+type CatchUpLog interface {
 	Events(ctx context.Context, workspace string, f store.EventFilter, p store.Page) (store.List[store.Event], error)
+	Webhook(ctx context.Context, workspace, id string) (store.Webhook, error)
+	Deliveries(ctx context.Context, workspace string, f store.DeliveryFilter, p store.Page) (store.List[store.Delivery], error)
 }
 
 // run catches up, from the oldest event to the newest. The position is stored as it goes on, so that a run that was
@@ -115,7 +125,7 @@ func (c *catcher) named(ctx context.Context, e store.Endpoint) ([]string, error)
 	var accounts []string
 	var page store.Page
 	for range maxNamed / store.MaxPage {
-		list, err := c.events.Events(ctx, e.Workspace, store.EventFilter{Endpoint: e.ID}, page)
+		list, err := c.log.Events(ctx, e.Workspace, store.EventFilter{Endpoint: e.ID}, page)
 		if err != nil {
 			return nil, fmt.Errorf("looking for connected accounts: %w", err)
 		}
@@ -153,8 +163,7 @@ func (c *catcher) account(
 		if err != nil || len(batch) == 0 {
 			return err
 		}
-		isNew, err := c.ingest(ctx, e, batch)
-		if err != nil {
+		if err := c.ingest(ctx, e, batch); err != nil {
 			return err
 		}
 		newest := batch[len(batch)-1]
@@ -165,18 +174,13 @@ func (c *catcher) account(
 				return err
 			}
 		}
-		if isNew {
-			if err := c.makeWay(ctx); err != nil {
-				return err
-			}
-		}
 	}
 }
 
-// ingest stores a batch the way received events are stored, and reports whether any was missing.
-func (c *catcher) ingest(ctx context.Context, e store.Endpoint, batch []listed) (isNew bool, err error) {
+// ingest stores a batch the way received events are stored, in chunks that live events get in between.
+func (c *catcher) ingest(ctx context.Context, e store.Endpoint, batch []listed) error {
 	if err := c.receiver.admit(ctx); err != nil {
-		return false, err
+		return err
 	}
 	var events []store.NewEvent
 	for _, l := range batch {
@@ -187,27 +191,35 @@ func (c *catcher) ingest(ctx context.Context, e store.Endpoint, batch []listed) 
 		missed.Source = store.SourceCatchUp
 		events = append(events, missed)
 	}
-	if len(events) == 0 {
-		return false, nil
+	for len(events) > 0 {
+		some := events[:min(c.chunk, len(events))]
+		events = events[len(some):]
+		receipts, err := c.receiver.ingest(ctx, e, some)
+		if err != nil {
+			return err
+		}
+		c.tell(e, some, receipts)
+		if err := c.makeWay(ctx, e, receipts); err != nil {
+			return err
+		}
 	}
-	receipts, err := c.receiver.ingest(ctx, e, events)
-	if err != nil {
-		return false, err
-	}
+	return nil
+}
+
+// tell shows how far the catch-up is, and says so in the log of a long one.
+func (c *catcher) tell(e store.Endpoint, events []store.NewEvent, receipts []Receipt) {
 	c.progress(func(p *CatchUp) {
 		before := p.New / tellEvery
 		for _, r := range receipts {
 			if r.New {
 				p.New++
-				isNew = true
 			}
 		}
 		if p.New/tellEvery > before {
 			c.registrar.log.Info().Str("endpoint", e.ID).Int("new", p.New).Int("listed", p.Listed).
-				Time("position", batch[len(batch)-1].Created).Msg("catching up")
+				Time("position", events[len(events)-1].Created).Msg("catching up")
 		}
 	})
-	return isNew, nil
 }
 
 // pruned reports whether an event was seen before and may have been forgotten since: it would be taken for a new one.
@@ -234,14 +246,30 @@ func (c *catcher) move(ctx context.Context, e store.Endpoint, to store.Position)
 	return nil
 }
 
-// makeWay waits a little while many deliveries wait, so that live events do not queue behind all that was missed.
-func (c *catcher) makeWay(ctx context.Context) error {
-	for range clearTime / clearLook {
-		backlog, err := c.receiver.Store.Backlog(ctx)
-		if err != nil {
-			return fmt.Errorf("measuring the backlog: %w", err)
+// makeWay waits until the deliveries of a chunk are through, so that live events never queue behind more than that.
+func (c *catcher) makeWay(ctx context.Context, e store.Endpoint, receipts []Receipt) error {
+	deliveries, last := 0, ""
+	for _, r := range receipts {
+		if r.Deliveries > 0 {
+			deliveries, last = deliveries+r.Deliveries, r.Event
 		}
-		if backlog.Pending <= clearBelow {
+	}
+	for ; deliveries > 0; deliveries -= chunk {
+		if err := c.pace.WaitN(ctx, min(deliveries, chunk)); err != nil {
+			return err
+		}
+	}
+	for looks := 0; last != ""; looks++ {
+		waiting, err := c.waiting(ctx, e, last)
+		if err != nil {
+			return fmt.Errorf("looking at what is being caught up: %w", err)
+		}
+		if !waiting {
+			c.chunk = chunk
+			return nil
+		}
+		if looks == int(clearTime/clearLook) {
+			c.chunk = min(2*c.chunk, listPage)
 			return nil
 		}
 		if err := pause(ctx, clearLook); err != nil {
@@ -249,6 +277,28 @@ func (c *catcher) makeWay(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// waiting reports whether an event is still to be sent to a webhook for the first time. Those that are paused or disabled
+// do not count.
+func (c *catcher) waiting(ctx context.Context, e store.Endpoint, event string) (bool, error) {
+	pending, err := c.log.Deliveries(ctx, e.Workspace, store.DeliveryFilter{Event: event, State: store.DeliveryPending}, store.Page{})
+	if err != nil {
+		return false, err
+	}
+	for _, d := range pending.Data {
+		if d.Endpoint != e.ID || d.Attempts > 0 {
+			continue
+		}
+		w, err := c.log.Webhook(ctx, e.Workspace, d.Webhook)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return false, err
+		}
+		if w.State == store.WebhookActive || w.State == store.WebhookFailing {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // listed is an event of Stripe's list.

@@ -3,6 +3,8 @@ package webhooks
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -194,16 +196,20 @@ func TestCatchUpConnect(t *testing.T) {
 	}
 }
 
-// held lets no event of a catch-up in until it is released.
+// held lets no event of a catch-up in, but those of the first calls, until it is released.
 type held struct {
 	ReceiverStore
 
+	first   int
 	come    chan struct{} // an Ingest has come
 	release chan struct{} // closed: it goes on
 }
 
 func (h *held) Ingest(ctx context.Context, events []store.NewEvent, lease store.Lease) ([]store.Ingested, error) {
 	if events[0].Source == store.SourceCatchUp {
+		if h.first--; h.first >= 0 {
+			return h.ReceiverStore.Ingest(ctx, events, lease)
+		}
 		select {
 		case h.come <- struct{}{}:
 		case <-h.release:
@@ -239,6 +245,84 @@ func TestHealingDuringCatchUp(t *testing.T) {
 	slices.Sort(want)
 	if diff := cmp.Diff(want, s.ids()); diff != "" {
 		t.Errorf("deliveries differ (-want +got):\n%s", diff)
+	}
+}
+
+// stalling starts a subscriber that answers no event of a set until it is released, and tells of each that comes.
+func stalling(t *testing.T, stall map[string]bool, release <-chan struct{}) (url string, came <-chan string) {
+	t.Helper()
+	ids := make(chan string, 10_000)
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("Webhook-Id")
+		ids <- id
+		if stall[id] {
+			<-release
+		}
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, ids
+}
+
+// TestLiveDuringCatchUp: an event that Stripe sends during a catch-up does not queue behind what was missed, however long the
+// subscriber takes for that.
+func TestLiveDuringCatchUp(t *testing.T) {
+	t.Parallel()
+	const missed = listPage + 20
+	hold := &held{first: 1, come: make(chan struct{}), release: make(chan struct{})}
+	l := newLine(t, lineOptions{
+		timeout: time.Hour, wrap: func(s ReceiverStore) ReceiverStore { hold.ReceiverStore = s; return hold },
+	})
+	stall, release := map[string]bool{}, make(chan struct{})
+	url, came := stalling(t, stall, release)
+	e := l.attach(Attachment{Connection: l.connection(stripetest.Key), Group: "customer", URL: url}).Endpoint
+	account := l.stripe.Account(stripetest.Key)
+	l.stripe.SetDelivery(false)
+	for _, id := range l.emit(account, "customer.created", missed) {
+		stall[id] = true
+	}
+	var under sync.WaitGroup
+	l.keeper.round(t.Context(), &under)
+	for range chunk {
+		if id := <-came; !stall[id] {
+			t.Fatalf("%s came, which was not missed", id)
+		}
+	}
+	l.stripe.SetDelivery(true)
+	live := l.emit(account, "customer.created", 1)[0]
+	if id := <-came; id != live {
+		t.Errorf("%s came before the live event", id)
+	}
+	if l.service.Health(e.ID).CatchUp == nil {
+		t.Error("the catch-up was over before the live event came")
+	}
+	close(hold.release)
+	close(release)
+	under.Wait()
+	for range missed - chunk {
+		<-came
+	}
+}
+
+// TestCatchUpPassesOneThatHangs: a subscriber that does not answer keeps nothing from the others.
+func TestCatchUpPassesOneThatHangs(t *testing.T) {
+	t.Parallel()
+	l := newLine(t, lineOptions{timeout: time.Hour})
+	stall, release := map[string]bool{}, make(chan struct{})
+	conn := l.connection(stripetest.Key)
+	url, hung := stalling(t, stall, release)
+	well := newSubscriber(t)
+	l.attach(Attachment{Connection: conn, Group: "customer", URL: url})
+	l.attach(Attachment{Connection: conn, Group: "customer", URL: well.URL})
+	l.stripe.SetDelivery(false)
+	missed := l.emit(l.stripe.Account(stripetest.Key), "customer.created", 4*chunk)
+	for _, id := range missed {
+		stall[id] = true
+	}
+	l.keep()
+	well.wait(t, len(missed))
+	close(release)
+	for range missed {
+		<-hung
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"stripe-connector/internal/store"
 )
 
@@ -36,6 +38,7 @@ type Keeper struct {
 	KeeperConfig
 
 	slots [tasks]chan struct{}
+	pace  *rate.Limiter // of what is caught up
 }
 
 // NewKeeper makes a Keeper that does nothing until Run.
@@ -43,7 +46,7 @@ func NewKeeper(cfg KeeperConfig) *Keeper {
 	if cfg.Tracer == nil {
 		cfg.Tracer = untraced{}
 	}
-	k := &Keeper{KeeperConfig: cfg}
+	k := &Keeper{KeeperConfig: cfg, pace: rate.NewLimiter(catchUpPace, chunk)}
 	for t := range k.slots {
 		k.slots[t] = make(chan struct{}, keepers)
 	}
@@ -131,8 +134,8 @@ func (k *Keeper) catchUp(ctx context.Context, conn *store.Connection, e store.En
 	defer release()
 	began := s.now()
 	c := &catcher{
-		registrar: s.registrar, receiver: k.Receiver, events: s.store, conn: conn, began: began,
-		retention: k.Retention,
+		registrar: s.registrar, receiver: k.Receiver, log: s.store, pace: k.pace, conn: conn, began: began,
+		retention: k.Retention, chunk: chunk,
 		progress:  func(change func(*CatchUp)) { s.health.progress(e.ID, change) },
 	}
 	err = c.run(ctx, e)

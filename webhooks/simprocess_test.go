@@ -94,6 +94,10 @@ func (m *mortal) Claim(ctx context.Context, lease store.Lease, limit int) (store
 	return seen(m, "Claim", func() (store.Claimed, error) { return m.disk.Claim(ctx, lease, limit) })
 }
 
+func (m *mortal) Deliveries(ctx context.Context, workspace string, f store.DeliveryFilter, p store.Page) (store.List[store.Delivery], error) {
+	return seen(m, "Deliveries", func() (store.List[store.Delivery], error) { return m.disk.Deliveries(ctx, workspace, f, p) })
+}
+
 func (m *mortal) Backlog(ctx context.Context) (store.Backlog, error) {
 	return seen(m, "Backlog", func() (store.Backlog, error) { return m.disk.Backlog(ctx) })
 }

@@ -321,6 +321,17 @@ func (s *simStore) Finish(_ context.Context, outcomes []store.Outcome) error {
 	return nil
 }
 
+func (s *simStore) Deliveries(_ context.Context, _ string, f store.DeliveryFilter, _ store.Page) (list store.List[store.Delivery], err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.rows {
+		if r.Event == f.Event && r.State == f.State {
+			list.Data = append(list.Data, r.Delivery)
+		}
+	}
+	return list, nil
+}
+
 func (s *simStore) Wake() <-chan struct{} { return s.wake }
 
 func (s *simStore) Backlog(context.Context) (b store.Backlog, err error) {
