@@ -105,7 +105,7 @@ func (c *catcher) endpoint(ctx context.Context, e store.Endpoint) error {
 		if err := c.account(ctx, e, "", types, since, true); err != nil {
 			return err
 		}
-		return c.move(ctx, e, store.Position{Created: c.asOf})
+		return c.move(ctx, e, c.asOf)
 	}
 	accounts, err := c.named(ctx, e)
 	if err != nil {
@@ -117,7 +117,7 @@ func (c *catcher) endpoint(ctx context.Context, e store.Endpoint) error {
 			return err
 		}
 	}
-	return c.move(ctx, e, store.Position{Created: c.asOf})
+	return c.move(ctx, e, c.asOf)
 }
 
 // named are the connected accounts that an endpoint's stored events name. Stripe has no list of all accounts' events.
@@ -166,9 +166,8 @@ func (c *catcher) account(
 		if err := c.ingest(ctx, e, batch); err != nil {
 			return err
 		}
-		newest := batch[len(batch)-1]
-		last := store.Position{Created: newest.Created, ID: newest.ID}
-		c.progress(func(p *CatchUp) { p.Position = last.Created })
+		last := batch[len(batch)-1].Created
+		c.progress(func(p *CatchUp) { p.Position = last })
 		if move {
 			if err := c.move(ctx, e, last); err != nil {
 				return err
@@ -230,13 +229,13 @@ func (c *catcher) pruned(e store.Endpoint, created time.Time) bool {
 // move stores how far the endpoint has caught up: in the end as of the first list, however old the newest event is, so that
 // types that a webhook asks for later bring no history with them. The lists were read one after the other, and what happened
 // meanwhile may stand in one of those that were read first.
-func (c *catcher) move(ctx context.Context, e store.Endpoint, to store.Position) error {
-	if to.Created.After(c.asOf) {
-		to.Created = c.asOf
+func (c *catcher) move(ctx context.Context, e store.Endpoint, to time.Time) error {
+	if to.After(c.asOf) {
+		to = c.asOf
 	}
 	_, err := c.registrar.store.UpdateEndpoint(ctx, e.Workspace, e.ID, func(e *store.Endpoint) error {
-		if to.Created.After(e.Caught) {
-			e.Caught, e.CaughtID = to.Created, to.ID
+		if to.After(e.Caught) {
+			e.Caught = to
 		}
 		return nil
 	})

@@ -202,9 +202,8 @@ type Endpoint struct {
 	Secrets    []Secret
 	EventTypes []string // what Stripe was last told; "*" for all
 	State      EndpointState
-	Reason     string // for State, in plain words
-	Caught     time.Time
-	CaughtID   string // how far catch-up has come in Stripe's list, and the event that it saw there last, if it is not at the end
+	Reason     string    // for State, in plain words
+	Caught     time.Time // how far catch-up has come in Stripe's list; zero: it has not begun
 	Created    time.Time
 }
 

@@ -8,12 +8,12 @@ import (
 )
 
 const endpointColumns = "id, workspace, connection, connect, api_version, livemode, stripe_id, secrets, event_types, " +
-	"state, reason, caught, caught_id, created"
+	"state, reason, caught, created"
 
 func scanEndpoint(row scanner) (store.Endpoint, error) {
 	var e store.Endpoint
 	return e, row.Scan(&e.ID, &e.Workspace, &e.Connection, &e.Connect, &e.APIVersion, &e.Livemode, &e.StripeID,
-		jsonColumn{&e.Secrets}, jsonColumn{&e.EventTypes}, &e.State, &e.Reason, timeColumn{&e.Caught}, &e.CaughtID, timeColumn{&e.Created})
+		jsonColumn{&e.Secrets}, jsonColumn{&e.EventTypes}, &e.State, &e.Reason, timeColumn{&e.Caught}, timeColumn{&e.Created})
 }
 
 // EnsureEndpoint is Endpoints.EnsureEndpoint.
@@ -29,10 +29,11 @@ func EnsureEndpoint(ctx context.Context, q Querier, e store.Endpoint) (store.End
 	if err != nil {
 		return store.Endpoint{}, err
 	}
+	// Nothing is kept in caught_id any more.
 	_, err = q.ExecContext(ctx, "INSERT INTO endpoints ("+endpointColumns+
-		") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT DO NOTHING",
+		", caught_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '') ON CONFLICT DO NOTHING",
 		e.ID, e.Workspace, e.Connection, e.Connect, e.APIVersion, e.Livemode, e.StripeID, secrets, types,
-		e.State, e.Reason, Micros(e.Caught), e.CaughtID, Micros(e.Created))
+		e.State, e.Reason, Micros(e.Caught), Micros(e.Created))
 	if err != nil {
 		return store.Endpoint{}, err
 	}
@@ -71,8 +72,8 @@ func PutEndpoint(ctx context.Context, q Querier, e store.Endpoint) error {
 		return err
 	}
 	return mustChange(ctx, q, store.ErrNotFound, "UPDATE endpoints SET livemode = $2, stripe_id = $3, secrets = $4, "+
-		"event_types = $5, state = $6, reason = $7, caught = $8, caught_id = $9 WHERE id = $1",
-		e.ID, e.Livemode, e.StripeID, secrets, types, e.State, e.Reason, Micros(e.Caught), e.CaughtID)
+		"event_types = $5, state = $6, reason = $7, caught = $8 WHERE id = $1",
+		e.ID, e.Livemode, e.StripeID, secrets, types, e.State, e.Reason, Micros(e.Caught))
 }
 
 // DeleteEndpoint is Endpoints.DeleteEndpoint.

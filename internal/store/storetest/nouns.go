@@ -146,7 +146,7 @@ func nouns() suite {
 			want.StripeID, want.State, want.Reason, want.Livemode = "we_1", store.EndpointEnabled, "fine", true
 			want.EventTypes = []string{"a.b", "c.d"}
 			want.Secrets = []store.Secret{{Sealed: []byte{0, 1, 2}}, {Sealed: []byte("old"), NotAfter: born}}
-			want.Caught, want.CaughtID = born, "evt_1"
+			want.Caught = born
 			got := must[store.Endpoint](t)(s.UpdateEndpoint(t.Context(), "a", e.ID, func(e *store.Endpoint) error {
 				*e = want
 				e.EventTypes = []string{"c.d", "a.b", "c.d"}
