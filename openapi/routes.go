@@ -280,7 +280,8 @@ func platformPaths() object {
 			do("get", operation{id: "getWebhook", tag: tagWebhooks, summary: "Get a webhook", role: "manage", errors: finds, answers: one(http.StatusOK, "The webhook.", schemaRef("Webhook"))}),
 			do("patch", operation{
 				id: "updateWebhook", tag: tagWebhooks, summary: "Update a webhook", role: "manage",
-				help: "What is left out stays. Another `connect` or `api_version` moves it to another endpoint at Stripe; nothing is missed in between.",
+				help: "What is left out stays. Another `api_version` moves it to another endpoint at Stripe; nothing is missed in between, and events of the last ten minutes may come again. " +
+					"Types that are added to others may bring their events of the last ten minutes; another `connect`, or nothing but new types, brings none of before.",
 				body: closed("", optional("webhook_name", "", orNull(text)), optional("group", "", orNull(text)), optional("enabled_events", "Empty: all of the group.", orNull(listOf(text))),
 					optional("connect", "", orNull(boolean)), optional("api_version", "", orNull(text)), optional("url", "", orNull(text))),
 				errors: reads, asksStripe: true, answers: one(http.StatusOK, "Changed.", schemaRef("Webhook")),

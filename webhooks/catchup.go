@@ -64,7 +64,8 @@ type catcher struct {
 	asOf      time.Time // Stripe's clock when the first list was read
 	retention time.Duration
 	progress  func(change func(*CatchUp))
-	chunk     int // how many events are stored at once
+	chunk     int       // how many events are stored at once
+	caught    time.Time // how far it has come, as it is stored
 }
 
 // CatchUpLog is what a catch-up asks of what is stored.
@@ -77,11 +78,27 @@ type CatchUpLog interface {
 // run catches up, from the oldest event to the newest. The position is stored as it goes on, so that a run that was
 // interrupted is taken up where it stopped.
 func (c *catcher) run(ctx context.Context, e store.Endpoint) error {
-	err := c.endpoint(ctx, e)
-	if errors.Is(err, store.ErrNotFound) { // its last webhook has gone meanwhile
-		return nil
+	for {
+		err := c.endpoint(ctx, e)
+		switch {
+		case errors.Is(err, errSetBack):
+			continue
+		case errors.Is(err, store.ErrNotFound): // its last webhook has gone meanwhile
+			return nil
+		}
+		return err
 	}
-	return err
+}
+
+// errSetBack means that a webhook has come meanwhile from an endpoint that was less far.
+var errSetBack = errors.New("the endpoint was set back")
+
+// caught is how far an endpoint has caught up. Before it was made there is nothing to catch up with.
+func caught(e *store.Endpoint) time.Time {
+	if e.Caught.IsZero() {
+		return e.Created
+	}
+	return e.Caught
 }
 
 func (c *catcher) endpoint(ctx context.Context, e store.Endpoint) error {
@@ -96,9 +113,8 @@ func (c *catcher) endpoint(ctx context.Context, e store.Endpoint) error {
 	if len(types) == 0 {
 		return nil
 	}
-	if e.Caught.IsZero() {
-		e.Caught = e.Created // Before it there is nothing to catch up with.
-	}
+	e.Caught = caught(&e)
+	c.caught = e.Caught
 	since := e.Caught.Add(-overlap)
 	c.progress(func(p *CatchUp) { p.Began, p.From, p.Position = c.began, since, since })
 	if !e.Connect {
@@ -233,7 +249,10 @@ func (c *catcher) move(ctx context.Context, e store.Endpoint, to time.Time) erro
 	if to.After(c.asOf) {
 		to = c.asOf
 	}
-	_, err := c.registrar.store.UpdateEndpoint(ctx, e.Workspace, e.ID, func(e *store.Endpoint) error {
+	moved, err := c.registrar.store.UpdateEndpoint(ctx, e.Workspace, e.ID, func(e *store.Endpoint) error {
+		if caught(e).Before(c.caught) {
+			return errSetBack
+		}
 		if to.After(e.Caught) {
 			e.Caught = to
 		}
@@ -242,6 +261,7 @@ func (c *catcher) move(ctx context.Context, e store.Endpoint, to time.Time) erro
 	if err != nil {
 		return fmt.Errorf("storing how far the endpoint has caught up: %w", err)
 	}
+	c.caught = moved.Caught
 	return nil
 }
 

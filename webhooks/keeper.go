@@ -136,7 +136,7 @@ func (k *Keeper) catchUp(ctx context.Context, conn *store.Connection, e store.En
 	c := &catcher{
 		registrar: s.registrar, receiver: k.Receiver, log: s.store, pace: k.pace, conn: conn, began: began,
 		retention: k.Retention, chunk: chunk,
-		progress:  func(change func(*CatchUp)) { s.health.progress(e.ID, change) },
+		progress: func(change func(*CatchUp)) { s.health.progress(e.ID, change) },
 	}
 	err = c.run(ctx, e)
 	if ctx.Err() != nil {

@@ -13,9 +13,6 @@ import (
 	"stripe-connector/internal/store"
 )
 
-// moveMargin is how old an event may be that arrives while a webhook moves to another endpoint.
-const moveMargin = time.Minute
-
 // ServiceConfig is what a Service works with. All fields are needed but Observe,
 // and PublicURL, without which nothing can be attached.
 type ServiceConfig struct {
@@ -175,7 +172,7 @@ func (s *Service) widen(ctx context.Context, conn *store.Connection, p pool, typ
 }
 
 // Patch changes a webhook. Another connect or API version moves it to another endpoint: it is heard there before it is gone
-// here. [store.ErrConflict] means that it would become equal to another webhook.
+// here, and what it may have missed here is brought. [store.ErrConflict] means that it would become equal to another webhook.
 func (s *Service) Patch(ctx context.Context, workspace, id string, c Change) (result Attached, err error) {
 	err = s.locked(ctx, workspace, id,
 		func(f *found) pool { return c.apply(f).pool() },
@@ -203,10 +200,20 @@ func (s *Service) patch(ctx context.Context, f *found, c Change) (Attached, erro
 			return Attached{}, err
 		}
 	}
-	changed, err := s.store.UpdateWebhook(ctx, f.webhook.Workspace, f.webhook.ID, func(w *store.Webhook) error {
-		w.Name, w.Group, w.EventTypes, w.URL, w.Endpoint = form.Name, form.Group, types, form.URL, endpoint.ID
-		return nil
-	})
+	since, err := f.webhook.Since, error(nil)
+	switch {
+	case anew(f, &form, types):
+		since = began
+	case moves:
+		err = s.takeOver(ctx, &f.endpoint, endpoint)
+	}
+	changed := f.webhook
+	if err == nil {
+		changed, err = s.store.UpdateWebhook(ctx, changed.Workspace, changed.ID, func(w *store.Webhook) error {
+			w.Name, w.Group, w.EventTypes, w.URL, w.Endpoint, w.Since = form.Name, form.Group, types, form.URL, endpoint.ID, since
+			return nil
+		})
+	}
 	if resettles {
 		s.registrar.resettle(ctx, &f.conn, f.endpoint)
 	}
@@ -217,20 +224,38 @@ func (s *Service) patch(ctx context.Context, f *found, c Change) (Attached, erro
 		return Attached{}, fmt.Errorf("storing the webhook: %w", err)
 	}
 	if moves {
-		s.bring(ctx, changed, began)
+		s.bring(ctx, changed, &f.endpoint)
 	}
 	s.log.Info().Str("webhook", changed.ID).Str("endpoint", endpoint.ID).Bool("moved", moves).Msg("changed a webhook")
 	return Attached{Webhook: changed, Endpoint: endpoint, Warnings: warnings}, nil
 }
 
-// bring sends a webhook that has moved what its new endpoint received while it moved. An event that came there before the move,
-// and to the old endpoint after it, would reach the webhook from neither; one that it has already comes twice.
-func (s *Service) bring(ctx context.Context, w store.Webhook, began time.Time) {
-	moved := store.EventFilter{From: began.Add(-moveMargin)}
-	if !slices.Contains(w.EventTypes, allEvents) {
-		moved.Types = w.EventTypes
+// anew reports whether a webhook will want nothing of what it has wanted. Then it begins like one that is attached now.
+func anew(f *found, form *Attachment, types []string) bool {
+	return form.Connect != f.endpoint.Connect || !slices.Contains(types, allEvents) && !slices.ContainsFunc(types, f.webhook.Wants)
+}
+
+// takeOver has an endpoint catch up from where the one that a webhook leaves has come, if that is less far.
+func (s *Service) takeOver(ctx context.Context, left *store.Endpoint, endpoint store.Endpoint) error {
+	_, err := s.store.UpdateEndpoint(ctx, endpoint.Workspace, endpoint.ID, func(e *store.Endpoint) error {
+		if from := caught(left); from.Before(caught(e)) {
+			e.Caught = from
+		}
+		return nil
+	})
+	return err
+}
+
+// bring sends a webhook that has moved what its new endpoint has and the one that it left may lack. What both have comes twice.
+func (s *Service) bring(ctx context.Context, w store.Webhook, left *store.Endpoint) {
+	lacking := store.EventFilter{From: caught(left).Add(-overlap)}
+	if w.Since.After(lacking.From) {
+		lacking.From = w.Since.Truncate(time.Second)
 	}
-	if err := s.replay(context.WithoutCancel(ctx), w.Workspace, w.ID, moved, func(int) {}); err != nil {
+	if !slices.Contains(w.EventTypes, allEvents) {
+		lacking.Types = w.EventTypes
+	}
+	if err := s.replay(context.WithoutCancel(ctx), w.Workspace, w.ID, lacking, func(int) {}); err != nil {
 		s.log.Error().Err(err).Str("webhook", w.ID).Msg("sending a webhook what came while it moved")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -422,6 +423,135 @@ func TestPatchMoves(t *testing.T) {
 	}
 	if got := l.waitFor(from.Webhook.ID, store.DeliveryDelivered, 1); got[0].Event != "evt_1" {
 		t.Errorf("deliveries = %+v", got)
+	}
+}
+
+// older makes a webhook want events since an hour ago.
+func (l *line) older(w Attached) {
+	l.t.Helper()
+	_, err := l.store.UpdateWebhook(l.t.Context(), workspace, w.Webhook.ID, func(w *store.Webhook) error {
+		w.Since = time.Now().Add(-time.Hour)
+		return nil
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// behind makes a webhook older, and its endpoint one that has not caught up since then.
+func (l *line) behind(w Attached) {
+	l.t.Helper()
+	l.older(w)
+	_, err := l.store.UpdateEndpoint(l.t.Context(), workspace, w.Endpoint.ID, func(e *store.Endpoint) error {
+		e.Caught = time.Now().Add(-time.Hour)
+		return nil
+	})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// TestPatchMovesBeforeCatchUp: what a webhook's endpoint has not fetched yet reaches the webhook though it moves to another,
+// whether that one has it already or not.
+func TestPatchMovesBeforeCatchUp(t *testing.T) {
+	t.Parallel()
+	version := "2020-08-27"
+	for _, there := range []bool{false, true} {
+		t.Run(fmt.Sprintf("other endpoint there %t", there), func(t *testing.T) {
+			t.Parallel()
+			var ago atomic.Int64 // how far Stripe's clock is behind, when it makes events
+			l := newLine(t, lineOptions{stripe: stripetest.Options{Now: func() time.Time { return time.Now().Add(-time.Duration(ago.Load())) }}})
+			conn := l.connection(stripetest.Key)
+			s, other := newSubscriber(t), newSubscriber(t)
+			w := l.attach(Attachment{Connection: conn, Group: "customer", URL: s.URL})
+			l.behind(w)
+			account := l.stripe.Account(stripetest.Key)
+			if there {
+				l.older(l.attach(Attachment{Connection: conn, Group: "customer", APIVersion: version, URL: other.URL}))
+			}
+			account.Remove(w.Endpoint.StripeID)
+			ago.Store(int64(4 * time.Minute)) // which a signature may be old
+			missed := l.emit(account, "customer.created", 3)
+			if there {
+				other.wait(t, len(missed))
+			}
+			ago.Store(int64(30 * time.Minute))
+			l.stripe.SetDelivery(false)
+			missed = append(missed, l.emit(account, "customer.created", 2)...)
+			ago.Store(0)
+			if _, err := l.service.Patch(t.Context(), workspace, w.Webhook.ID, Change{APIVersion: &version}); err != nil {
+				t.Fatal(err)
+			}
+			l.keep()
+			s.wait(t, len(missed))
+			slices.Sort(missed)
+			if diff := cmp.Diff(missed, s.ids()); diff != "" {
+				t.Errorf("deliveries differ (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestSetBackDuringCatchUp: a webhook that comes from an endpoint that was less far gets what it lacks, though the endpoint to
+// which it comes is just catching up.
+func TestSetBackDuringCatchUp(t *testing.T) {
+	t.Parallel()
+	version := "2020-08-27"
+	hold := &held{come: make(chan struct{}), release: make(chan struct{})}
+	var ago atomic.Int64
+	l := newLine(t, lineOptions{
+		stripe: stripetest.Options{Now: func() time.Time { return time.Now().Add(-time.Duration(ago.Load())) }},
+		wrap:   func(s ReceiverStore) ReceiverStore { hold.ReceiverStore = s; return hold },
+	})
+	conn := l.connection(stripetest.Key)
+	s, other := newSubscriber(t), newSubscriber(t)
+	l.attach(Attachment{Connection: conn, Group: "customer", APIVersion: version, URL: other.URL})
+	l.stripe.SetDelivery(false)
+	account := l.stripe.Account(stripetest.Key)
+	recent := l.emit(account, "customer.created", 1)
+	var under sync.WaitGroup
+	l.keeper.round(t.Context(), &under)
+	<-hold.come
+
+	w := l.attach(Attachment{Connection: conn, Group: "customer", URL: s.URL})
+	l.behind(w)
+	ago.Store(int64(30 * time.Minute))
+	old := l.emit(account, "customer.created", 1)
+	ago.Store(0)
+	if _, err := l.service.Patch(t.Context(), workspace, w.Webhook.ID, Change{APIVersion: &version}); err != nil {
+		t.Fatal(err)
+	}
+	close(hold.release)
+	under.Wait()
+	s.wait(t, 2)
+	want := append(recent, old...)
+	slices.Sort(want)
+	if diff := cmp.Diff(want, s.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
+	}
+}
+
+// TestPatchToOtherTypes: a webhook that wants nothing any more of what it has wanted gets nothing of before.
+func TestPatchToOtherTypes(t *testing.T) {
+	t.Parallel()
+	var ago atomic.Int64
+	l := newLine(t, lineOptions{stripe: stripetest.Options{Now: func() time.Time { return time.Now().Add(-time.Duration(ago.Load())) }}})
+	s := newSubscriber(t)
+	w := l.attach(Attachment{Connection: l.connection(stripetest.Key), Group: "customer", URL: s.URL})
+	l.behind(w)
+	account := l.stripe.Account(stripetest.Key)
+	ago.Store(int64(time.Minute))
+	l.emit(account, "invoice.paid", 2)
+	ago.Store(0)
+	group := "invoice"
+	if _, err := l.service.Patch(t.Context(), workspace, w.Webhook.ID, Change{Group: &group}); err != nil {
+		t.Fatal(err)
+	}
+	l.keep()
+	live := l.emit(account, "invoice.paid", 1)
+	s.wait(t, 1)
+	if diff := cmp.Diff(live, s.ids()); diff != "" {
+		t.Errorf("deliveries differ (-want +got):\n%s", diff)
 	}
 }
 
