@@ -148,7 +148,9 @@ func (a *Activity) Attempted(w store.Work, o store.Outcome) {
 	m.delivered++
 	t.delivered++
 	l.row = 0
-	m.waits[bucketOf(o.Attempt.At.Add(o.Attempt.Duration).Sub(w.Event.Received))]++
+	if w.Delivery.Tries == w.Delivery.Attempts { // else somebody has sent it again, perhaps much later
+		m.waits[bucketOf(o.Attempt.At.Add(o.Attempt.Duration).Sub(w.Event.Received))]++
+	}
 }
 
 // Calls counts the module calls that pass through the API's handler.
@@ -226,11 +228,11 @@ func (s *span) add(m *minute) {
 	}
 }
 
-// P50 is how long half of the deliveries took at most, in milliseconds; 0: nothing was delivered.
-func (s *span) P50() float64 { return quantile(&s.waits, s.Delivered, 0.5) }
+// P50 is how long half of the deliveries took at most, in milliseconds; 0: nothing was delivered, but what was sent again.
+func (s *span) P50() float64 { return quantile(&s.waits, 0.5) }
 
 // P99 is how long all but one in a hundred took at most.
-func (s *span) P99() float64 { return quantile(&s.waits, s.Delivered, 0.99) }
+func (s *span) P99() float64 { return quantile(&s.waits, 0.99) }
 
 // Success is the part of attempts that subscribers took, in percent; negative: there were none.
 func (s *span) Success() float64 {
@@ -348,7 +350,11 @@ func (s *summary) rate(n int) string {
 }
 
 // quantile is the upper end of the bucket in which that part of all is reached, in milliseconds.
-func quantile(waits *[latencyBuckets]int, all int, part float64) float64 {
+func quantile(waits *[latencyBuckets]int, part float64) float64 {
+	all := 0
+	for _, n := range waits {
+		all += n
+	}
 	if all == 0 {
 		return 0
 	}

@@ -42,6 +42,12 @@ func TestActivity(t *testing.T) {
 	deliver(store.VerdictDelivered, 10*time.Second)
 	deliver(store.VerdictRetry, 0)
 	deliver(store.VerdictDead, 0)
+	again := work("again", now.Add(-time.Hour)) // what is sent again a day later took no day
+	again.Delivery.Attempts = 1
+	a.Attempted(again, store.Outcome{Verdict: store.VerdictDelivered, Attempt: &store.Attempt{At: now}})
+	if s := a.summarize("again"); s.Delivered != 1 || s.P50() != 0 {
+		t.Errorf("what was sent again took %v ms", s.P50())
+	}
 
 	s := a.summarize("w")
 	if diff := cmp.Diff([]int{s.Received, s.Delivered, s.Failed}, []int{3, 100, 2}); diff != "" {

@@ -88,14 +88,14 @@ func (s *summary) rates(id, title string, counters []counter) chart {
 // latencies makes the chart of how long deliveries took.
 func (s *summary) latencies(id, title string) chart {
 	c := s.chart(id, title, unitMS)
-	c.Per, c.Empty = "received to delivered", s.Delivered == 0
+	c.Per, c.Empty = "received to delivered", s.P50() == 0
 	if !c.Empty {
 		c.Label += fmt.Sprintf(", p50 %s, p99 %s", milliseconds(s.P50()), milliseconds(s.P99()))
 	}
 	p50, p99 := make([]value, len(s.Spans)), make([]value, len(s.Spans))
 	for i := range s.Spans {
 		p50[i], p99[i] = value(math.NaN()), value(math.NaN())
-		if at := &s.Spans[i]; at.Delivered > 0 {
+		if at := &s.Spans[i]; at.P50() > 0 {
 			p50[i], p99[i] = value(at.P50()), value(at.P99())
 		}
 	}
