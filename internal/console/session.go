@@ -175,8 +175,12 @@ func (v *visit) authenticate() error {
 // toSignIn asks for a token, and remembers which page was wanted.
 func (v *visit) toSignIn() {
 	to := signIn
-	if v.r.Method == http.MethodGet && !v.htmx() && v.r.URL.Path != root {
-		to += "?" + url.Values{"back": {v.r.URL.RequestURI()}}.Encode()
+	page := v.r.URL
+	if v.htmx() { // the part is of no use by itself
+		page, _ = url.Parse(v.r.Header.Get("HX-Current-URL"))
+	}
+	if page != nil && v.r.Method == http.MethodGet && strings.HasPrefix(page.Path, root) && page.Path != root {
+		to += "?" + url.Values{"back": {page.RequestURI()}}.Encode()
 	}
 	v.redirect(to)
 }
