@@ -425,6 +425,15 @@ func TestSigningIn(t *testing.T) {
 	if got := b.get("/console/overview", "HX-Request", "true").want(http.StatusOK).header.Get("HX-Redirect"); got != signIn {
 		t.Errorf("a script is sent to %q, want %s", got, signIn)
 	}
+	current := b.get("/console/overview", "HX-Request", "true", "HX-Current-URL", s.url+"/console/events?type=invoice.paid").want(http.StatusOK)
+	if got := current.header.Get("HX-Redirect"); got != signIn+"?back=%2Fconsole%2Fevents%3Ftype%3Dinvoice.paid" {
+		t.Errorf("a script of the events is sent to %q", got)
+	}
+	for _, bad := range []string{"://", "https://evil.example/x"} {
+		if got := b.get("/console/overview", "HX-Request", "true", "HX-Current-URL", bad).header.Get("HX-Redirect"); got != signIn {
+			t.Errorf("a script at %s is sent to %q", bad, got)
+		}
+	}
 	b.post(signIn, url.Values{"token": {"sc_wrong"}}).want(http.StatusUnauthorized).has("not valid").lacks("sc_wrong")
 	b.post(signIn, url.Values{}).want(http.StatusUnauthorized)
 	b.post(signIn, url.Values{"long": {strings.Repeat("x", publicMax)}, "token": {adminToken}}).want(http.StatusUnauthorized) // is not read
@@ -567,7 +576,7 @@ func TestRoles(t *testing.T) {
 	if got := b.get("/console/").want(http.StatusSeeOther).header.Get("Location"); got != "/console/modules" {
 		t.Errorf("a run token begins at %s", got)
 	}
-	b.get("/console/modules").want(http.StatusOK).lacks("/console/connections", "/console/webhooks\"")
+	b.get("/console/modules").want(http.StatusOK).lacks("/console/connections", "/console/webhooks\"", "watch-events")
 	b.get("/console/modules/create-customer").want(http.StatusOK).lacks(s.conn, "Alpha")
 	refused := 0
 	for _, at := range (&console{}).routes() {
@@ -753,6 +762,10 @@ func TestModuleForm(t *testing.T) {
 	// Without scripts the same is a page.
 	b.post(path+"create-customer", url.Values{"in.connection": {s.conn}, "in.name": {"Ben"}}).want(http.StatusOK).has("<!doctype html>", ">200<")
 	b.get(path + "no-such-module").want(http.StatusNotFound)
+
+	// A newer connection in live mode is marked, and not the one that is offered first.
+	b.post("/console/connections", url.Values{"connection_name": {"Real"}, "key": {stripetest.KeyLive}}).want(http.StatusSeeOther)
+	b.get(path+"create-customer").has(`value="`+s.conn+`" selected>`, ` data-live>Real`)
 }
 
 func TestLookup(t *testing.T) {

@@ -39,6 +39,7 @@ type choice struct {
 	Value, Label string
 	Chosen       bool
 	Refused      string
+	Live         bool // a connection to real money
 }
 
 type row struct {
@@ -266,15 +267,17 @@ func (f filling) controls(nodes []spec.Node, from, to string, connections []conn
 		switch n.Type {
 		case spec.KindConnection:
 			for _, conn := range connections {
-				c.Choices = append(c.Choices, choice{Value: conn.ID, Label: conn.Name + " · " + mode(conn.Livemode) + " · …" + conn.Last4, Chosen: c.Value == conn.ID})
+				c.Choices = append(c.Choices, choice{
+					Value: conn.ID, Label: conn.Name + " · " + mode(conn.Livemode) + " · …" + conn.Last4, Chosen: c.Value == conn.ID, Live: conn.Livemode,
+				})
 			}
 		case spec.KindBoolean:
 			c.Value = f.chosen(n, src)
-			c.Choices = []choice{{"true", "Yes", c.Value == "true", ""}, {"false", "No", c.Value == "false", ""}}
+			c.Choices = []choice{{Value: "true", Label: "Yes", Chosen: c.Value == "true"}, {Value: "false", Label: "No", Chosen: c.Value == "false"}}
 		case spec.KindSelect:
 			c.Value = f.chosen(n, src)
 			for _, o := range n.Options {
-				c.Choices = append(c.Choices, choice{o.Value, o.Label, o.Value == c.Value, o.Refused})
+				c.Choices = append(c.Choices, choice{Value: o.Value, Label: o.Label, Chosen: o.Value == c.Value, Refused: o.Refused})
 				c.Branches = c.Branches || len(o.Fields) > 0
 				if o.Value == c.Value && len(o.Fields) > 0 {
 					c.Below = f.controls(o.Fields, from, to, connections)
@@ -283,7 +286,7 @@ func (f filling) controls(nodes []spec.Node, from, to string, connections []conn
 		case spec.KindMultiselect:
 			c.Values = f.list(src)
 			for _, o := range n.Options {
-				c.Choices = append(c.Choices, choice{o.Value, o.Label, slices.Contains(c.Values, o.Value), o.Refused})
+				c.Choices = append(c.Choices, choice{Value: o.Value, Label: o.Label, Chosen: slices.Contains(c.Values, o.Value), Refused: o.Refused})
 			}
 		case spec.KindTexts:
 			c.Values = append(f.list(src), "")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,9 @@ type moduleGroup struct {
 func (c *console) listModules(v *visit) error {
 	var groups []moduleGroup
 	for _, m := range c.Catalogue.Modules() {
+		if m.Type == spec.Trigger && !v.caller.Role.Allows(connection.RoleManage) {
+			continue
+		}
 		if len(groups) == 0 || groups[len(groups)-1].Label != m.Group {
 			groups = append(groups, moduleGroup{Label: m.Group})
 		}
@@ -90,7 +94,8 @@ func (c *console) showModule(v *visit) error {
 	}
 	in := url.Values{}
 	if len(connections) > 0 {
-		in.Set(inPrefix+"connection", connections[0].ID)
+		try := max(0, slices.IndexFunc(connections, func(c connectionView) bool { return !c.Livemode })) // none with real money, if there is another
+		in.Set(inPrefix+"connection", connections[try].ID)
 	}
 	p, err := v.modulePage(m, filling{Values: in, update: m.Update}, connections)
 	if err != nil {

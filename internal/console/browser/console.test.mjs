@@ -94,7 +94,9 @@ test("a module with faults, then done", async () => {
 	assert.match(await page.locator("#curl").textContent(), /curl 'http.*create-payment-intent'[\s\S]*"amount": 1250/);
 	await page.locator("#in-description").fill("it's $HOME");
 	await page.waitForFunction(() => document.getElementById("curl").textContent.includes("HOME")); // the command follows the form
-	const answer = await paste(await page.locator("#curl").textContent());
+	await page.getByRole("region", {name: "The same call with curl"}).getByRole("button", {name: "Copy"}).click();
+	await visible(page.getByText("Copied", {exact: true}).last());
+	const answer = await paste(await page.evaluate(() => navigator.clipboard.readText()));
 	assert.equal(answer.status, 200);
 	assert.equal((await answer.json()).description, "it's $HOME");
 });
