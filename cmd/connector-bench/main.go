@@ -5,6 +5,7 @@
 //	main.go        which measurements there are, and the flags
 //	calls.go       the request line: module calls, lists; beside a bare reverse proxy
 //	events.go      the event line: acknowledged, delivered, how late; beside a forwarder without a store
+//	floods.go      what strangers do to the service while others go on
 //	fill.go        a store that has been in use
 //	footprint.go   size, start, memory
 //	load.go        closed and open loops; latency counts from when a job was due
@@ -132,6 +133,7 @@ func (b *bench) measurements() []measurement {
 		{"latency-postgresql", b.measureLatency(postgresKind, 2, 8)},
 		{"loaded-postgresql", b.measureLoaded(postgresKind)},
 		{"peers", b.measurePeers},
+		{"floods", b.measureFloods},
 		{"disk", b.measureDisk},
 		{"footprint", b.measureFootprint},
 	}
