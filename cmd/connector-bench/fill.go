@@ -78,7 +78,7 @@ func (b *bench) fillStore(ctx context.Context, kind, database string) (err error
 }
 
 func (b *bench) fillWebhooks(ctx context.Context, db store.Store, e store.Endpoint) error {
-	ring, err := connection.NewRing(connection.NewKey(sealing, b.key[:]))
+	ring, err := connection.NewRing(time.Now, connection.NewKey(sealing, b.key[:]))
 	if err != nil {
 		return err
 	}

@@ -70,9 +70,10 @@ func serve(ctx context.Context, in invocation) (err error) {
 		}
 	}()
 	counters := metrics.New(version)
-	if embedded, ok := db.(*sqlite.Store); ok {
-		embedded.Observe(counters.Committed)
-	}
+	db.Observe(func(calls int) func() {
+		begun := time.Now()
+		return func() { counters.Committed(calls, time.Since(begun)) }
+	})
 	stripe, err := stripeapi.New(stripeapi.Config{
 		BaseURL: cfg.StripeAPIBase, RateTest: cfg.StripeRateTest, RateLive: cfg.StripeRateLive, Budget: cfg.RequestTimeout,
 		UserAgent: "stripe-connector/" + version, Meter: counters, Tracer: tracer,
@@ -109,7 +110,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 		Now: time.Now, Log: log,
 	})
 	defer hooks.Close()
-	counters.Watch(db, hooks, time.Now)
+	counters.Watch(db, hooks, ring, time.Now)
 	// One for each way in, since they are counted apart.
 	receiver := func(count func(store.Endpoint, webhooks.Receipt)) *webhooks.Receiver {
 		return webhooks.NewReceiver(webhooks.ReceiverConfig{
@@ -235,7 +236,7 @@ func openRing(cfg config.Config, database string) (*connection.Ring, error) {
 		keys[i] = connection.NewKey(k.ID, []byte(k.Bytes.Reveal()))
 	}
 	if len(keys) > 0 {
-		return connection.NewRing(keys...)
+		return connection.NewRing(time.Now, keys...)
 	}
 	file := filepath.Join(filepath.Dir(database), "secret.key")
 	if exists(database) && !exists(file) {
@@ -248,7 +249,7 @@ func openRing(cfg config.Config, database string) (*connection.Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return connection.NewRing(k)
+	return connection.NewRing(time.Now, k)
 }
 
 func exists(path string) bool {

@@ -5,17 +5,22 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"time"
 )
 
 const (
 	keySize  = 32 // AES-256
+	timeSize = 8
 	maxKeyID = 255
 )
 
@@ -24,19 +29,23 @@ var ErrSeal = errors.New("the sealed value does not open")
 
 // A Ring seals secrets at rest with AES-256-GCM. Its first key seals, all of them open. It is safe for concurrent use.
 //
-// A sealed value is the length of the key's id in one byte, the id, a random nonce of 12 bytes, and the ciphertext with its
-// tag. The key's id, the owner and the purpose are its associated data, so it opens nowhere but where it belongs.
+// A sealed value is the length of the key's id in one byte, the id, when it was sealed in 8 bytes of seconds since 1970, a
+// random nonce of 12 bytes, and the ciphertext with its tag. All before the nonce, the owner and the purpose are its associated
+// data, so it opens nowhere but where it belongs.
 type Ring struct {
 	first   string
 	ciphers map[string]cipher.AEAD
+	now     func() time.Time
+	oldest  atomic.Int64 // see Oldest, in seconds since 1970
 }
 
 // NewRing makes a ring of keys, each an id and 32 bytes. Its errors hold no key.
-func NewRing(keys ...Key) (*Ring, error) {
+func NewRing(now func() time.Time, keys ...Key) (*Ring, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("making a key ring: there is no key")
 	}
-	r := &Ring{first: keys[0].ID, ciphers: make(map[string]cipher.AEAD, len(keys))}
+	r := &Ring{first: keys[0].ID, ciphers: make(map[string]cipher.AEAD, len(keys)), now: now}
+	r.oldest.Store(math.MaxInt64)
 	for _, k := range keys {
 		if k.ID == "" || len(k.ID) > maxKeyID || len(k.bytes) != keySize || r.ciphers[k.ID] != nil {
 			return nil, fmt.Errorf("making a key ring: key %q has no id, the id of another, or not %d bytes", k.ID, keySize)
@@ -55,33 +64,54 @@ func NewRing(keys ...Key) (*Ring, error) {
 // Seal encrypts a secret for its owner, an id, and a purpose, one of the store's Purpose constants.
 func (r *Ring) Seal(owner, purpose string, plain []byte) ([]byte, error) {
 	aead := r.ciphers[r.first]
-	sealed := make([]byte, 0, 1+len(r.first)+aead.NonceSize()+len(plain)+aead.Overhead())
+	sealed := make([]byte, 0, 1+len(r.first)+timeSize+aead.NonceSize()+len(plain)+aead.Overhead())
 	sealed = append(sealed, byte(len(r.first))) //nolint:gosec // NewRing bounds it
 	sealed = append(sealed, r.first...)
+	sealed = binary.BigEndian.AppendUint64(sealed, uint64(r.now().Unix())) //nolint:gosec // after 1970
+	head := string(sealed)
 	nonce := make([]byte, aead.NonceSize())
 	_, _ = rand.Read(nonce) // never fails, it rather ends the program
 	sealed = append(sealed, nonce...)
-	return aead.Seal(sealed, nonce, plain, associated(r.first, owner, purpose)), nil
+	r.note(head)
+	return aead.Seal(sealed, nonce, plain, associated(head, owner, purpose)), nil
 }
 
 // Open decrypts what Seal made for the same owner and purpose; anything else is ErrSeal.
 func (r *Ring) Open(owner, purpose string, sealed []byte) ([]byte, error) {
-	id, rest, err := split(sealed)
+	head, rest, err := split(sealed)
 	if err != nil {
 		return nil, err
 	}
-	aead := r.ciphers[id]
+	aead := r.ciphers[keyOf(head)]
 	if aead == nil {
-		return nil, fmt.Errorf("%w: the key %q is not in the ring", ErrSeal, id)
+		return nil, fmt.Errorf("%w: the key %q is not in the ring", ErrSeal, keyOf(head))
 	}
 	if len(rest) < aead.NonceSize() {
 		return nil, fmt.Errorf("%w: it is cut short", ErrSeal)
 	}
-	plain, err := aead.Open(nil, rest[:aead.NonceSize()], rest[aead.NonceSize():], associated(id, owner, purpose))
+	plain, err := aead.Open(nil, rest[:aead.NonceSize()], rest[aead.NonceSize():], associated(head, owner, purpose))
 	if err != nil {
 		return nil, fmt.Errorf("%w: it was changed or belongs elsewhere", ErrSeal)
 	}
+	r.note(head)
 	return plain, nil
+}
+
+// Oldest returns when that was sealed which was sealed longest ago, of all that this ring has sealed and opened; zero: nothing.
+func (r *Ring) Oldest() time.Time {
+	oldest := r.oldest.Load()
+	if oldest == math.MaxInt64 {
+		return time.Time{}
+	}
+	return time.Unix(oldest, 0)
+}
+
+// note remembers when a value was sealed.
+func (r *Ring) note(head string) {
+	sealed := int64(binary.BigEndian.Uint64([]byte(head[len(head)-timeSize:]))) //nolint:gosec // Seal has written it
+	for oldest := r.oldest.Load(); sealed < oldest && !r.oldest.CompareAndSwap(oldest, sealed); {
+		oldest = r.oldest.Load()
+	}
 }
 
 // Reseal returns the value sealed by the first key: the same bytes if they are that already, after checking that they open.
@@ -90,19 +120,23 @@ func (r *Ring) Reseal(owner, purpose string, sealed []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the %s of %s: %w", purpose, owner, err)
 	}
-	if id, _, _ := split(sealed); id == r.first {
+	if head, _, _ := split(sealed); keyOf(head) == r.first {
 		return sealed, nil
 	}
 	return r.Seal(owner, purpose, plain)
 }
 
-func split(sealed []byte) (id string, rest []byte, err error) {
-	if len(sealed) == 0 || len(sealed) < 1+int(sealed[0]) {
+// split parts a sealed value before its nonce.
+func split(sealed []byte) (head string, rest []byte, err error) {
+	if len(sealed) == 0 || len(sealed) < 1+int(sealed[0])+timeSize {
 		return "", nil, fmt.Errorf("%w: it is cut short", ErrSeal)
 	}
-	n := 1 + int(sealed[0])
-	return string(sealed[1:n]), sealed[n:], nil
+	n := 1 + int(sealed[0]) + timeSize
+	return string(sealed[:n]), sealed[n:], nil
 }
+
+// keyOf is the id of the key that sealed a value.
+func keyOf(head string) string { return head[1 : len(head)-timeSize] }
 
 // associated joins its parts so that no two lists of parts give the same bytes.
 func associated(parts ...string) []byte {

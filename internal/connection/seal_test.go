@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"stripe-connector/internal/connection"
 )
@@ -19,7 +20,7 @@ func key(id string, b byte) connection.Key {
 
 func ring(tb testing.TB, keys ...connection.Key) *connection.Ring {
 	tb.Helper()
-	r, err := connection.NewRing(keys...)
+	r, err := connection.NewRing(time.Now, keys...)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -79,6 +80,42 @@ func TestSeal(t *testing.T) {
 	}
 }
 
+// The oldest seal of all that was sealed or opened is known.
+func TestOldest(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_700_000_000, 0)
+	clock := func() time.Time { return now }
+	ringOf := func(keys ...connection.Key) *connection.Ring {
+		t.Helper()
+		r, err := connection.NewRing(clock, keys...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	before := ringOf(key("old", 1))
+	if got := before.Oldest(); !got.IsZero() {
+		t.Errorf("of nothing: got %v", got)
+	}
+	sealed, err := before.Seal("conn_1", "key", []byte("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(time.Hour)
+	both := ringOf(key("new", 2), key("old", 1))
+	if _, err := both.Open("conn_2", "key", sealed); err == nil || !both.Oldest().IsZero() {
+		t.Errorf("of what does not open: got %v, %v", both.Oldest(), err)
+	}
+	fresh, err := both.Reseal("conn_1", "key", sealed)
+	if want := now.Add(-time.Hour); err != nil || !both.Oldest().Equal(want) {
+		t.Errorf("got %v, %v, want %v", both.Oldest(), err, want)
+	}
+	after := ringOf(key("new", 2))
+	if _, err := after.Open("conn_1", "key", fresh); err != nil || !after.Oldest().Equal(now) {
+		t.Errorf("sealed anew: got %v, %v, want %v", after.Oldest(), err, now)
+	}
+}
+
 func TestReseal(t *testing.T) {
 	t.Parallel()
 	before, both, after := ring(t, key("old", 1)), ring(t, key("new", 2), key("old", 1)), ring(t, key("new", 2))
@@ -110,7 +147,7 @@ func TestBadRings(t *testing.T) {
 		"twice":     {key("a", 1), key("a", 2)},
 	}
 	for name, keys := range tests {
-		if _, err := connection.NewRing(keys...); err == nil || strings.Contains(err.Error(), "SHORTKEY") {
+		if _, err := connection.NewRing(time.Now, keys...); err == nil || strings.Contains(err.Error(), "SHORTKEY") {
 			t.Errorf("%s: got error %v", name, err)
 		}
 	}
@@ -135,7 +172,7 @@ func TestKeyFile(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			r, err := connection.NewRing(k)
+			r, err := connection.NewRing(time.Now, k)
 			if err != nil {
 				t.Error(err)
 				return

@@ -88,7 +88,7 @@ func newService(tb testing.TB, schedule ...time.Duration) *service {
 	db, err := sqlite.Open(tb.Context(), filepath.Join(tb.TempDir(), "connector.db"), time.Now)
 	must(err)
 	s.db = db
-	ring, err := connection.NewRing(connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
+	ring, err := connection.NewRing(time.Now, connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
 	must(err)
 	catalogue, err := modules.Catalogue()
 	must(err)
@@ -483,7 +483,7 @@ func TestRevokedTokenEndsTheSession(t *testing.T) {
 
 func TestSessionEnds(t *testing.T) {
 	t.Parallel()
-	ring, err := connection.NewRing(connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
+	ring, err := connection.NewRing(time.Now, connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
 	if err != nil {
 		t.Fatal(err)
 	}

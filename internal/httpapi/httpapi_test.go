@@ -84,7 +84,7 @@ func newService(t *testing.T, change ...func(*stripeapi.Config)) *service {
 	must(err)
 	db, err := sqlite.Open(t.Context(), filepath.Join(s.dir, "connector.db"), time.Now)
 	must(err)
-	ring, err := connection.NewRing(connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
+	ring, err := connection.NewRing(time.Now, connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
 	must(err)
 	catalogue, err := modules.Catalogue()
 	must(err)

@@ -66,7 +66,7 @@ func newConnector(t *testing.T) string {
 	}
 	db, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "connector.db"), time.Now)
 	must(err)
-	ring, err := connection.NewRing(connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
+	ring, err := connection.NewRing(time.Now, connection.NewKey("k1", bytes.Repeat([]byte{7}, 32)))
 	must(err)
 	log := zerolog.Nop()
 	stripe, err := stripeapi.New(stripeapi.Config{

@@ -92,8 +92,13 @@ func New(version string) *Metrics {
 	m.attempts = counters("delivery_attempts_total", "Attempts to deliver an event, by outcome (delivered, retry, dead) and by class of the subscriber's status.", "outcome", "status")
 	m.attemptDuration = histogram("delivery_attempt_duration_seconds", "Time of one attempt to deliver an event.", answerTimes)
 	m.latency = histogram("delivery_latency_seconds", "Time from an event's arrival to the subscriber's 2xx, retries included and repeats by hand left out.", deliveryTimes)
-	m.commitDuration = histogram("store_commit_duration_seconds", "Time of one transaction of SQLite's writer, its fsync included.", commitTimes)
-	m.commitOperations = histogram("store_commit_operations", "Operations that shared one transaction of SQLite's writer.", prometheus.ExponentialBuckets(1, 2, 10))
+	m.commitDuration = histogram("store_commit_duration_seconds", "Time of one transaction that wrote to the store, until it was committed.", commitTimes)
+	m.commitOperations = histogram("store_commit_operations", "Calls of the store that shared one transaction: all that wait at SQLite, events that come in at PostgreSQL.",
+		prometheus.ExponentialBuckets(1, 2, 10))
+	// The first one would not be seen as an increase.
+	for _, class := range classes {
+		m.attempts.WithLabelValues(string(store.VerdictDead), class)
+	}
 	return m
 }
 
@@ -180,9 +185,9 @@ func (m *Metrics) Attempted(w store.Work, o store.Outcome) {
 // Acted counts one thing that was done to reconcile an endpoint.
 func (m *Metrics) Acted(a webhooks.Action) { m.actions.WithLabelValues(string(a.Kind)).Inc() }
 
-// Committed is told of every transaction of a writer that gathers operations.
-func (m *Metrics) Committed(operations int, took time.Duration) {
-	m.commitOperations.Observe(float64(operations))
+// Committed is told of every transaction of the store that wrote, and how many calls shared it.
+func (m *Metrics) Committed(calls int, took time.Duration) {
+	m.commitOperations.Observe(float64(calls))
 	m.commitDuration.Observe(took.Seconds())
 }
 
@@ -199,10 +204,12 @@ func statusOf(status int) string {
 	return strconv.Itoa(status)
 }
 
-// classOf is a subscriber's status as a label.
+// classes are a subscriber's statuses as labels.
+var classes = [...]string{none, "1xx", "2xx", "3xx", "4xx", "5xx"}
+
 func classOf(status int) string {
 	if status < 100 || status > 599 {
 		return none
 	}
-	return strconv.Itoa(status/100) + "xx"
+	return classes[status/100]
 }

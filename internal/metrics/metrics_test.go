@@ -33,6 +33,10 @@ func (w world) Backlog(context.Context) (store.Backlog, error) {
 
 func (w world) LongestDue(context.Context) (time.Time, error) { return noon.Add(-time.Minute), w.err }
 
+func (w world) CountDead(_ context.Context, limit int) (int, error) { return min(3, limit), w.err }
+
+func (w world) Oldest() time.Time { return noon.Add(-24 * time.Hour) }
+
 func (w world) AllEndpoints(context.Context) ([]store.Endpoint, error) {
 	return []store.Endpoint{
 		{ID: "ep_1", State: store.EndpointEnabled}, {ID: "ep_2", State: store.EndpointEnabled}, {ID: "ep_3", State: store.EndpointDisabled},
@@ -53,7 +57,7 @@ func (w world) Health(endpoint string) webhooks.Health {
 // filled is what is shown after one of everything has happened.
 func filled(w world) *Metrics {
 	m := New("1.2.3")
-	m.Watch(w, w, func() time.Time { return noon })
+	m.Watch(w, w, w, func() time.Time { return noon })
 	m.Request(http.MethodPost, "/v1/modules/{module}", http.StatusOK, time.Second)
 	m.Request("BREW", "", http.StatusNotFound, time.Second)
 	m.Limited("rate")
@@ -110,9 +114,15 @@ func TestCounts(t *testing.T) {
 		`connector_backlog_overdue_seconds 60`,
 		`connector_build_info{version="1.2.3"} 1`,
 		`connector_catchup_lag_seconds 3600`,
+		`connector_dead_deliveries 3`,
 		`connector_delivery_attempt_duration_seconds_sum 4`,
 		`connector_delivery_attempt_duration_seconds_count 4`,
+		`connector_delivery_attempts_total{outcome="dead",status="1xx"} 0`,
+		`connector_delivery_attempts_total{outcome="dead",status="2xx"} 0`,
+		`connector_delivery_attempts_total{outcome="dead",status="3xx"} 0`,
+		`connector_delivery_attempts_total{outcome="dead",status="4xx"} 0`,
 		`connector_delivery_attempts_total{outcome="dead",status="5xx"} 1`,
+		`connector_delivery_attempts_total{outcome="dead",status="none"} 0`,
 		`connector_delivery_attempts_total{outcome="delivered",status="2xx"} 2`,
 		`connector_delivery_attempts_total{outcome="retry",status="none"} 1`,
 		`connector_delivery_latency_seconds_sum 61`,
@@ -137,6 +147,7 @@ func TestCounts(t *testing.T) {
 		`connector_module_calls_total{error_type="",module="create-refund",outcome="done"} 1`,
 		`connector_module_calls_total{error_type="ConnectionError",module="create-refund",outcome="failed"} 1`,
 		`connector_module_calls_total{error_type="DataError",module="create-refund",outcome="refused"} 1`,
+		`connector_sealed_age_seconds 86400`,
 		`connector_store_bytes 4096`,
 		`connector_store_commit_duration_seconds_sum 0.001`,
 		`connector_store_commit_duration_seconds_count 1`,

@@ -55,6 +55,11 @@ type Store interface {
 	// changed. A value for which seal returns the same bytes is left alone. It can be repeated after an error.
 	Reseal(ctx context.Context, seal func(owner, purpose string, sealed []byte) ([]byte, error)) (int, error)
 
+	// Observe has begun told of every transaction of the event line and of every change from now on, with the number of calls
+	// that share it, and what begun returns when it has ended, for better or worse. Both must be quick, since writes wait for
+	// them.
+	Observe(begun func(calls int) (ended func()))
+
 	// Ping reports whether the store can be read and its migrations are done.
 	Ping(ctx context.Context) error
 
@@ -385,6 +390,8 @@ type Deliveries interface {
 	// LongestDue returns since when the delivery has been due that is due longest, of all webhooks that go out; zero: nothing is
 	// pending there. It may lie in the future, and costs one look for each webhook.
 	LongestDue(ctx context.Context) (time.Time, error)
+	// CountDead counts dead deliveries, at most limit of each workspace.
+	CountDead(ctx context.Context, limit int) (int, error)
 	// Retry makes a delivery in any state due now and starts its schedule anew, unless it is being tried at this moment. It ends
 	// a hold of the webhook: who retries by hand knows better than the subscriber did.
 	// ErrConflict: its webhook was detached.

@@ -259,6 +259,13 @@ func AllQueued(ctx context.Context, q Querier) ([]Queued, error) {
 	return all(ctx, q, scan, "SELECT webhook, COUNT(*), MIN(next_at) FROM deliveries WHERE state = 'pending' GROUP BY webhook")
 }
 
+// CountDead is Deliveries.CountDead.
+func CountDead(ctx context.Context, q Querier, limit int) (n int, err error) {
+	err = q.QueryRowContext(ctx, "SELECT COALESCE(SUM(dead), 0) FROM (SELECT (SELECT COUNT(*) FROM (SELECT 1 FROM deliveries d "+
+		"WHERE d.workspace = w.id AND d.state = 'dead' LIMIT $1) AS counted) AS dead FROM workspaces w) AS sums", limit).Scan(&n)
+	return n, err
+}
+
 // LongestDue is Deliveries.LongestDue.
 func LongestDue(ctx context.Context, q Querier) (due time.Time, err error) {
 	// One look into the index of what is due, for each webhook.

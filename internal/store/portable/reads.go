@@ -128,6 +128,12 @@ func (r Reads) LongestDue(ctx context.Context) (time.Time, error) {
 	return due, r.failure(ctx, "reading what is due longest", err)
 }
 
+// CountDead counts dead deliveries.
+func (r Reads) CountDead(ctx context.Context, limit int) (int, error) {
+	n, err := CountDead(ctx, r.q, limit)
+	return n, r.failure(ctx, "counting dead deliveries", err)
+}
+
 // Attempts reads the tries of a delivery.
 func (r Reads) Attempts(ctx context.Context, workspace, delivery string) ([]store.Attempt, error) {
 	l, err := Attempts(ctx, r.q, workspace, delivery)

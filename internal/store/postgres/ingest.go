@@ -96,6 +96,7 @@ func (s *Store) ingest(batch []*ingestion) {
 		}
 		var committed, wake bool
 		err = s.line(context.WithoutCancel(s.ctx), func(ctx context.Context, conn *pgx.Conn) (err error) {
+			defer s.begin(len(left))()
 			committed, wake, err = ingestBatch(ctx, conn, left, s.id)
 			return err
 		})

@@ -191,6 +191,8 @@ func lists(t *testing.T, s *Store, w store.Delivery) {
 		_, err = s.Deliveries(ctx, "w", f, store.Page{Limit: 10, Cursor: first.Next})
 		check(t, err)
 	}
+	_, err := s.CountDead(ctx, 100)
+	check(t, err)
 	for _, f := range []store.WebhookFilter{{}, {Connection: "conn_1"}, {Endpoint: "ep_1"}, {State: store.WebhookPaused}, {State: store.WebhookDisabled}} {
 		first, err := s.Webhooks(ctx, "w", f, store.Page{Limit: 10})
 		check(t, err)

@@ -80,6 +80,7 @@ type Store struct {
 	ingestions chan *ingestion
 	wake       chan struct{}
 	backlog    atomic.Pointer[store.Backlog]
+	begun      atomic.Pointer[func(calls int) (ended func())]
 	countNow   bool // count for every call of Backlog; for tests
 
 	locks   locks
@@ -259,6 +260,17 @@ func (s *Store) release() error {
 	return err
 }
 
+// Observe has begun told of the transactions that write, claims left out: they are made also when there is nothing to claim.
+func (s *Store) Observe(begun func(calls int) (ended func())) { s.begun.Store(&begun) }
+
+// begin tells of a transaction. ended is to be called when it is over.
+func (s *Store) begin(calls int) (ended func()) {
+	if begun := s.begun.Load(); begun != nil {
+		return (*begun)(calls)
+	}
+	return func() {}
+}
+
 // Ping reports whether the database can be read.
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
@@ -274,6 +286,7 @@ func (s *Store) write(ctx context.Context, doing string, do func(ctx context.Con
 }
 
 func (s *Store) transaction(ctx context.Context, do func(ctx context.Context, tx *sql.Tx) error) (err error) {
+	defer s.begin(1)()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

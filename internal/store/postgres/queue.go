@@ -140,6 +140,7 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	}
 	var waiting bool
 	err := s.line(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		defer s.begin(1)()
 		b := &pgx.Batch{}
 		b.Queue("BEGIN")
 		// An outcome that a crash of the server takes back means one more attempt, which the subscriber knows by its webhook-id.

@@ -64,7 +64,7 @@ type Store struct {
 
 	names sync.Map // name to chan struct{}, of Lock
 
-	committed atomic.Pointer[func(operations int, took time.Duration)]
+	begun atomic.Pointer[func(calls int) (ended func())]
 }
 
 var _ store.Store = (*Store)(nil)
@@ -167,11 +167,8 @@ func (s *Store) size() (bytes int64) {
 	return bytes
 }
 
-// Observe has committed told of every transaction of the writer from now on: how many operations shared it, and how long it
-// took. committed must be quick, since all writes wait for it.
-func (s *Store) Observe(committed func(operations int, took time.Duration)) {
-	s.committed.Store(&committed)
-}
+// Observe has begun told of the writer's transactions.
+func (s *Store) Observe(begun func(calls int) (ended func())) { s.begun.Store(&begun) }
 
 func migrate(ctx context.Context, db *sql.DB) error {
 	files, err := fs.Sub(migrations, "migrations")

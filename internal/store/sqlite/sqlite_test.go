@@ -53,7 +53,7 @@ func TestConformance(t *testing.T) {
 
 // whole lists what reads a whole table or index by design: at start, for the reconciler, or because the table is tiny.
 var whole = []string{
-	"FROM goose_db_version", "FROM workspaces ORDER BY id", "SELECT 1 FROM tokens)", "FROM endpoints ORDER BY created, id",
+	"FROM goose_db_version", "FROM workspaces ORDER BY id", "FROM workspaces w) AS sums", "SELECT 1 FROM tokens)", "FROM endpoints ORDER BY created, id",
 	"FROM webhooks WHERE detached = 0 ORDER BY created, id", "WHERE state = 'pending' GROUP BY webhook",
 }
 
@@ -156,6 +156,8 @@ func TestIndexes(t *testing.T) {
 		_, err := s.Deliveries(t.Context(), "a", c.filter, store.Page{})
 		uses(c.filter, c.want, err)
 	}
+	_, err := s.CountDead(t.Context(), 10)
+	uses("dead ones", []string{byState, "sqlite_autoindex_workspaces_1"}, err)
 	for _, c := range []struct {
 		filter store.EventFilter
 		want   []string

@@ -152,7 +152,10 @@ func (w *writer) serve(o *operation) bool {
 // transaction fails, all of them have failed.
 func (w *writer) commit(batch []*operation) {
 	ctx := context.Background() // half a batch must not end because one caller left
-	begun := w.store.now()
+	ended := func() {}
+	if begun := w.store.begun.Load(); begun != nil {
+		ended = (*begun)(len(batch))
+	}
 	wake, err := w.transaction(ctx, batch, w.plainly)
 	if errors.Is(err, errRefused) {
 		wake, err = w.transaction(ctx, batch, w.carefully)
@@ -165,9 +168,7 @@ func (w *writer) commit(batch []*operation) {
 		default: // one is about to be made
 		}
 	}
-	if committed := w.store.committed.Load(); committed != nil {
-		(*committed)(len(batch), w.store.now().Sub(begun))
-	}
+	ended()
 	if err != nil {
 		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}

@@ -228,6 +228,20 @@ func queue() suite {
 			b := must[store.Backlog](t)(s.Backlog(t.Context()))
 			wantEqual(t, "backlog", []int{b.Pending, b.Out, b.Waiting}, []int{2, 1, 0})
 		},
+		"CountDead": func(t *testing.T, s store.Store) {
+			dead := func(limit int) int { t.Helper(); return must[int](t)(s.CountDead(t.Context(), limit)) }
+			wantEqual(t, "of nothing", dead(10), 0)
+			for _, workspace := range []string{"a", "b"} {
+				l := newLine(t, s, workspace, []string{"*"})
+				l.fill(t, 4, "a.b")
+				work := l.claim(t, lease, 3)
+				l.finish(t, work[0], store.Outcome{Verdict: store.VerdictDelivered})
+				l.finish(t, work[1], store.Outcome{Verdict: store.VerdictDead, Reason: "given up"})
+				l.finish(t, work[2], store.Outcome{Verdict: store.VerdictDead, Reason: "given up"})
+			}
+			wantEqual(t, "of both workspaces", dead(10), 4)
+			wantEqual(t, "at most one of each", dead(1), 2)
+		},
 		"LongestDue": func(t *testing.T, s store.Store) {
 			longest := func() time.Time { t.Helper(); return must[time.Time](t)(s.LongestDue(t.Context())) }
 			wantEqual(t, "of nothing", longest(), time.Time{})

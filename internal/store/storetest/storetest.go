@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -242,6 +243,29 @@ func general() suite {
 				mustDo(t, <-done)
 			}
 			wantEqual(t, "count", n, 160)
+		},
+		"Observe": func(t *testing.T, s store.Store) {
+			var begun, ended atomic.Int64
+			s.Observe(func(calls int) func() {
+				begun.Add(int64(calls))
+				return func() { ended.Add(int64(calls)) }
+			})
+			l := newLine(t, s, "w", []string{"*"})
+			made := begun.Load()
+			if made == 0 {
+				t.Error("changes are not told of")
+			}
+			l.fill(t, 3, "a.b")
+			filled := begun.Load()
+			if filled == made {
+				t.Error("events are not told of")
+			}
+			l.finish(t, l.claim(t, lease, 1)[0], store.Outcome{Verdict: store.VerdictDelivered})
+			if begun.Load() == filled {
+				t.Error("outcomes are not told of")
+			}
+			mustDo(t, s.Close())
+			wantEqual(t, "ended", ended.Load(), begun.Load())
 		},
 		"Closed": func(t *testing.T, s store.Store) {
 			mustDo(t, s.Ping(t.Context()))
