@@ -2,10 +2,16 @@ package main
 
 import (
 	"bytes"
+	"html"
+	"io"
 	"io/fs"
+	"maps"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -31,7 +37,7 @@ func TestSecretsStaySealed(t *testing.T) {
 	b.settled(w.ID, "evt_1", "delivered")
 	down := b.attach(b.conn, "http://"+freeAddress(t)+"/?token=of-the-subscriber", "payment_intent.payment_failed")
 	from.accept(t, event("evt_2", "payment_intent.payment_failed"))
-	b.settled(down.ID, "evt_2", "dead")
+	failed := b.settled(down.ID, "evt_2", "dead")
 	var rotated struct {
 		SigningSecret string `json:"signing_secret"`
 	}
@@ -59,6 +65,12 @@ func TestSecretsStaySealed(t *testing.T) {
 	shown := map[string]string{}
 	for _, path := range []string{"/metrics", "/v1/audit", "/v1/connections", "/v1/webhooks", "/v1/deliveries", "/v1/operations", "/v1/tokens"} {
 		shown[path] = string(b.call(http.MethodGet, path, nil).want(http.StatusOK).body)
+	}
+	maps.Copy(shown, b.crawl())
+	for _, page := range []string{"/console/connections/" + b.conn, "/console/webhooks/" + w.ID, "/console/events/evt_1", "/console/deliveries/" + failed.ID} {
+		if shown[page] == "" {
+			t.Errorf("no link leads to %s", page)
+		}
 	}
 	for _, span := range []string{"GET /v1/tokens", "GET /v1/deliveries", "GET /v1/customers/{id}", "POST /v1/payment_intents", "deliver event"} {
 		collector.Wait(t, span, 1, named(span))
@@ -112,4 +124,41 @@ func TestSecretsStaySealed(t *testing.T) {
 	if files < 2 {
 		t.Errorf("there were only %d files to look at", files)
 	}
+}
+
+// crawl signs in to the console and returns every page, by its path, that links lead to.
+func (p *program) crawl() map[string]string {
+	p.t.Helper()
+	jar, err := cookiejar.New(nil)
+	must(p.t, err)
+	client := &http.Client{Transport: p.client.Transport, Jar: jar, Timeout: patience}
+	ask := func(method, path string, form url.Values) string {
+		p.t.Helper()
+		req, err := http.NewRequestWithContext(p.t.Context(), method, p.url+path, strings.NewReader(form.Encode()))
+		must(p.t, err)
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		res, err := client.Do(req)
+		must(p.t, err)
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		must(p.t, err)
+		if res.StatusCode/100 != 2 {
+			p.t.Fatalf("%s answered %d: %s", path, res.StatusCode, text)
+		}
+		return string(text)
+	}
+	ask(http.MethodPost, "/console/sign-in", url.Values{"token": {p.token}})
+	links := regexp.MustCompile(`(?:href|hx-get)="(/console/[^"?#]*)`)
+	pages := make(map[string]string)
+	for left := []string{"/console/"}; len(left) > 0; left = left[1:] {
+		if _, seen := pages[left[0]]; seen {
+			continue
+		}
+		text := ask(http.MethodGet, left[0], nil)
+		pages[left[0]] = text
+		for _, link := range links.FindAllStringSubmatch(text, -1) {
+			left = append(left, html.UnescapeString(link[1]))
+		}
+	}
+	return pages
 }

@@ -579,16 +579,23 @@ func TestRoles(t *testing.T) {
 	b.get("/console/modules").want(http.StatusOK).lacks("/console/connections", "/console/webhooks\"", "watch-events")
 	b.get("/console/modules/create-customer").want(http.StatusOK).lacks(s.conn, "Alpha")
 	refused := 0
+	nobody := s.browser()
+	below := map[connection.Role]*browser{connection.RoleManage: b, connection.RoleAdmin: s.signedIn(s.newToken(connection.DefaultWorkspace, connection.RoleManage))}
 	for _, at := range (&console{}).routes() {
-		if at.role == public || connection.RoleRun.Allows(at.role) {
-			continue
-		}
 		method, paths := x.paths(at)
 		for _, path := range paths {
-			refused++
 			form := x.filled()
-			form.Set("csrf", b.csrf)
-			b.send(method, path, form).want(http.StatusForbidden).lacks("Alpha", "Orders")
+			if at.role != public {
+				to := nobody.send(method, path, form).want(http.StatusSeeOther).header.Get("Location")
+				if !strings.HasPrefix(to, signIn) {
+					t.Errorf("%s leads who is not signed in to %s", path, to)
+				}
+			}
+			if b := below[at.role]; b != nil {
+				refused++
+				form.Set("csrf", b.csrf)
+				b.send(method, path, form).want(http.StatusForbidden).lacks("Alpha", "Orders")
+			}
 		}
 	}
 	if refused < 25 {
