@@ -16,10 +16,10 @@ import (
 
 const (
 	// laneWidth is how many attempts a webhook may have under way at once.
-	laneWidth = 8
+	laneWidth = 16
 
 	// maxOut and maxOutBytes bound what is under way for all webhooks together, however long the backlog.
-	maxOut      = 2048
+	maxOut      = 4096
 	maxOutBytes = 256 << 20
 
 	// claimBatch and finishBatch bound one call to the store.

@@ -37,9 +37,9 @@ func proxy(ctx context.Context, listen, stripe string) error {
 }
 
 // forward verifies events, acknowledges them and posts them, signed, to each target, from memory: what is not delivered
-// when it ends is lost. Like the connector it has eight attempts under way for a target.
+// when it ends is lost. Like the connector it has sixteen attempts under way for a target.
 func forward(ctx context.Context, listen, secret, signing string, targets []string) error {
-	const lane = 8
+	const lane = 16
 	signer, err := standardwebhooks.NewWebhook(signing)
 	if err != nil {
 		return err
