@@ -70,7 +70,13 @@ func held(connections int, begin string) func(context.Context, string) error {
 		return nil // it was cut off
 	}
 	return func(ctx context.Context, address string) error {
-		_, err := closed(ctx, connections, time.Hour, func(ctx context.Context, _ int, _ time.Time) error { return hold(ctx, address) })
+		_, err := closed(ctx, connections, time.Hour, func(ctx context.Context, n int, _ time.Time) error {
+			// They do not all speak at once.
+			if err := sleep(ctx, time.Duration(n%connections)*time.Second/time.Duration(connections)); err != nil {
+				return err
+			}
+			return hold(ctx, address)
+		})
 		return err
 	}
 }
