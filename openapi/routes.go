@@ -313,7 +313,7 @@ func platformPaths() object {
 			answers: trial,
 		})),
 		route("/v1/webhooks/{id}/replay", member{"parameters", []object{id}}, do("post", operation{
-			id: "replayWebhook", tag: tagWebhooks, summary: "Replay events", role: "manage", help: "Sends the events of a span of time again, from the store and from Stripe's last 30 days.",
+			id: "replayWebhook", tag: tagWebhooks, summary: "Replay events", role: "manage", help: "Sends the stored events of a span of time again, also those from before the webhook was attached.",
 			body:   closed("", prop("from", "Included.", moment), optional("to", "Not included; empty: now.", orNull(moment)), optional("types", "Only these types.", orNull(listOf(text)))),
 			errors: reads, asksStripe: true, answers: started,
 		})),
