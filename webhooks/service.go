@@ -247,6 +247,7 @@ func (s *Service) takeOver(ctx context.Context, left *store.Endpoint, endpoint s
 }
 
 // bring sends a webhook that has moved what its new endpoint has and the one that it left may lack. What both have comes twice.
+// Nothing repeats it if the process ends before it is done.
 func (s *Service) bring(ctx context.Context, w store.Webhook, left *store.Endpoint) {
 	lacking := store.EventFilter{From: caught(left).Add(-overlap)}
 	if w.Since.After(lacking.From) {

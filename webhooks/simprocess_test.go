@@ -90,6 +90,11 @@ func (m *mortal) Ingest(ctx context.Context, events []store.NewEvent, lease stor
 	return seen(m, "Ingest", func() ([]store.Ingested, error) { return m.disk.Ingest(ctx, events, lease) })
 }
 
+// Replay always happens: it is the end of a move, and nobody repeats it.
+func (m *mortal) Replay(ctx context.Context, workspace, id string, f store.EventFilter, after string, limit int) (store.ReplayStep, error) {
+	return m.disk.Replay(ctx, workspace, id, f, after, limit)
+}
+
 func (m *mortal) Claim(ctx context.Context, lease store.Lease, limit int) (store.Claimed, error) {
 	return seen(m, "Claim", func() (store.Claimed, error) { return m.disk.Claim(ctx, lease, limit) })
 }

@@ -250,6 +250,35 @@ func (s *simStore) Ingest(_ context.Context, events []store.NewEvent, lease stor
 	return results, nil
 }
 
+func (s *simStore) Replay(_ context.Context, _, id string, f store.EventFilter, _ string, _ int) (step store.ReplayStep, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w, err := s.webhook(id)
+	if err != nil {
+		return step, err
+	}
+	now := time.Now()
+	for _, e := range s.events {
+		if e.Endpoint != w.Endpoint || e.Created.Before(f.From) || f.Types != nil && !slices.Contains(f.Types, e.Type) {
+			continue
+		}
+		i := slices.IndexFunc(s.rows, func(r *simRow) bool { return r.event == e && r.Webhook == id })
+		switch {
+		case i < 0:
+			s.made++
+			s.rows = append(s.rows, &simRow{event: e, Delivery: store.Delivery{
+				ID: fmt.Sprintf("dlv_%d", s.made), Webhook: id, Endpoint: e.Endpoint, Event: e.ID, Type: e.Type,
+				State: store.DeliveryPending, NextAt: now, Created: now,
+			}})
+		case s.rows[i].State != store.DeliveryPending:
+			s.rows[i].State, s.rows[i].Tries, s.rows[i].NextAt = store.DeliveryPending, 0, now
+		}
+		step.Queued++
+	}
+	s.signal()
+	return step, nil
+}
+
 func (s *simStore) out(webhook string, now time.Time) (n int) {
 	for _, r := range s.rows {
 		if r.Webhook == webhook && r.lease.After(now) {
