@@ -58,7 +58,6 @@ func testHangingSubscriber(t *testing.T, backlog int) {
 		sub.has(t, acked...)
 	}
 	// Nothing that hung before has been answered, and its lane stands.
-	const laneWidth = 16
 	hangs.until(t, "its lane is full", func() bool { return hangs.busy() == laneWidth })
 	if _, arrivals := hangs.count(); arrivals != laneWidth {
 		t.Errorf("the hanging subscriber was called %d times, want %d", arrivals, laneWidth)

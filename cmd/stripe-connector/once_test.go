@@ -37,7 +37,7 @@ func TestNeverTwiceAtOnce(t *testing.T) {
 		})
 	}
 	sending.Wait()
-	target.until(t, "its lane is full", func() bool { return target.busy() == 8 })
+	target.until(t, "its lane is full", func() bool { return target.busy() == laneWidth })
 	again := func() {
 		for _, d := range b.deliveries(w.ID, nil) {
 			b.call(http.MethodPost, "/v1/deliveries/"+d.ID+"/retry", nil).want(http.StatusAccepted)

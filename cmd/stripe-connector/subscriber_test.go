@@ -13,6 +13,9 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
+// laneWidth is how many attempts a webhook may have under way at once.
+const laneWidth = 16
+
 // A subscriber takes deliveries, notes them by webhook-id, and answers as it is told.
 type subscriber struct {
 	url string
