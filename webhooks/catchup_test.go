@@ -71,7 +71,7 @@ func TestCatchUp(t *testing.T) {
 		t.Errorf("health = %+v", health)
 	}
 
-	// In the order of their creation, as far as eight at once allow.
+	// In the order of their creation, as far as its lane allows.
 	order := map[string]int{}
 	for i, id := range account.IDs("event") {
 		order[id] = i
