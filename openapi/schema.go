@@ -56,7 +56,7 @@ func sharedSchemas() object {
 		{"Event", closed("An event as Stripe sent it, with what became of it.",
 			prop("id", "Stripe's id, evt_….", text), prop("type", "", text), prop("endpoint", "Where it arrived.", text),
 			optional("object", "Id of what it is about, cus_…, pi_… and so on, if that has one.", text), optional("account", "Connected account that it happened on.", text),
-			prop("livemode", "", boolean), prop("api_version", "", text), prop("source", "How it came in.", oneOf("webhook", "catch_up", "replay", "test")),
+			prop("livemode", "", boolean), prop("api_version", "", text), prop("source", "How it came in.", oneOf("webhook", "catch_up", "test")),
 			prop("created", "By Stripe.", moment), prop("received", "", moment),
 			optional("webhooks", "What became of it at each webhook; in the answer about one event.", listOf(closed("",
 				prop("webhook", "", text), prop("webhook_name", "", text), optional("reason", "Why it was not sent, or not yet.", text),

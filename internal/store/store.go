@@ -328,8 +328,7 @@ type Source string
 const (
 	SourceWebhook Source = "webhook" // Stripe sent it
 	SourceCatchUp Source = "catch_up"
-	SourceReplay  Source = "replay" // fetched from Stripe on request
-	SourceTest    Source = "test"   // made by us
+	SourceTest    Source = "test" // made by us
 )
 
 // An Event is a stored event.

@@ -29,9 +29,8 @@ func EnsureEndpoint(ctx context.Context, q Querier, e store.Endpoint) (store.End
 	if err != nil {
 		return store.Endpoint{}, err
 	}
-	// Nothing is kept in caught_id any more.
 	_, err = q.ExecContext(ctx, "INSERT INTO endpoints ("+endpointColumns+
-		", caught_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, '') ON CONFLICT DO NOTHING",
+		") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT DO NOTHING",
 		e.ID, e.Workspace, e.Connection, e.Connect, e.APIVersion, e.Livemode, e.StripeID, secrets, types,
 		e.State, e.Reason, Micros(e.Caught), Micros(e.Created))
 	if err != nil {

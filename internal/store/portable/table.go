@@ -40,7 +40,7 @@ func Tables() []Table {
 		table("audit", 1, "id", "workspace", "token", "action", "subject", "request", "created:i"),
 		table("connections", 1, "id", "workspace", "name", "account", "livemode:t", "last4", "sealed:b", "created:i"),
 		table("endpoints", 1, "id", "workspace", "connection", "connect:t", "api_version", "livemode:t", "stripe_id", "secrets",
-			"event_types", "state", "reason", "caught:i", "caught_id", "created:i"),
+			"event_types", "state", "reason", "caught:i", "created:i"),
 		table("webhooks", 1, "id", "workspace", "connection", "endpoint", "name", "event_group", "event_types", "url", "state",
 			"reason", "secrets", "since:i", "created:i", "detached:i"),
 		table("operations", 1, "id", "workspace", "url", "secrets", "created:i"),

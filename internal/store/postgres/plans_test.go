@@ -37,7 +37,7 @@ func populate(t *testing.T, url string) {
 	for _, statement := range []string{
 		`INSERT INTO workspaces VALUES ('w', 1)`,
 		`INSERT INTO connections SELECT 'conn_' || i, 'w', 'Shop', '', FALSE, '', 'k', i FROM generate_series(0, 99) i`,
-		`INSERT INTO endpoints SELECT 'ep_' || i, 'w', 'conn_' || i, FALSE, '', FALSE, '', '[]', '["*"]', 'enabled', '', 0, '', i
+		`INSERT INTO endpoints SELECT 'ep_' || i, 'w', 'conn_' || i, FALSE, '', FALSE, '', '[]', '["*"]', 'enabled', '', 0, i
 			FROM generate_series(0, 99) i`,
 		fmt.Sprintf(`INSERT INTO webhooks SELECT 'whk_' || i, 'w', 'conn_' || i %% 100, 'ep_' || i %% 100, 'Hook', 'all',
 			'["type.' || i / 100 %% 50 || '"]', 'https://example.com/' || i, CASE WHEN i %% 50 = 7 THEN 'paused' ELSE 'active' END, '',

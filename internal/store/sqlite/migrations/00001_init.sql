@@ -43,7 +43,6 @@ CREATE TABLE endpoints (
     state       TEXT NOT NULL,
     reason      TEXT NOT NULL,
     caught      BIGINT NOT NULL,
-    caught_id   TEXT NOT NULL,
     created     BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX endpoints_pool ON endpoints (connection, connect, api_version);
