@@ -48,9 +48,11 @@ type Store struct {
 	now     func() time.Time
 	lock    *os.File
 	writeDB *sql.DB
+	conn    *sql.Conn // the only one of writeDB
 	readDB  *sql.DB
 	logDB   *sql.DB // for checkpoints
 	reads   *prepared
+	writes  *prepared
 
 	ops     chan *operation
 	closing chan struct{} // closed when Close is called
@@ -126,15 +128,15 @@ func (s *Store) start(ctx context.Context) error {
 	s.readDB.SetMaxIdleConns(readers)
 	s.reads = &prepared{on: s.readDB}
 	s.Reads = portable.NewReads(s.reads, s.failure)
-	conn, err := s.writeDB.Conn(ctx)
-	if err != nil {
+	if s.conn, err = s.writeDB.Conn(ctx); err != nil {
 		return err
 	}
 	lanes, err := loadLanes(ctx, s.reads)
 	if err != nil {
 		return fmt.Errorf("reading what is due: %w", err)
 	}
-	w := &writer{store: s, q: &prepared{on: conn}, lanes: lanes}
+	s.writes = &prepared{on: s.conn}
+	w := &writer{store: s, q: s.writes, lanes: lanes}
 	lanes.total.Bytes = s.size()
 	s.backlog.set(lanes.total)
 	go w.run()        //nolint:contextcheck // it works until Close, for all callers
@@ -196,6 +198,12 @@ func (s *Store) shut() error {
 // release lets go of the databases that are open and of the lock file.
 func (s *Store) release() error {
 	var errs []error
+	if s.writes != nil {
+		errs = append(errs, s.writes.close())
+	}
+	if s.conn != nil {
+		errs = append(errs, s.conn.Close())
+	}
 	for _, db := range []*sql.DB{s.readDB, s.logDB, s.writeDB} { // the writer's last, so that it folds the log into the file
 		if db != nil {
 			errs = append(errs, db.Close())
@@ -307,6 +315,15 @@ func (p *prepared) statement(ctx context.Context, query string) *sql.Stmt {
 		p.statements[query] = stmt
 	}
 	return p.statements[query]
+}
+
+// close lets go of the statements, without which a connection of its own stays open behind its back, and the log with it.
+func (p *prepared) close() error {
+	var errs []error
+	for _, stmt := range p.statements {
+		errs = append(errs, stmt.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {

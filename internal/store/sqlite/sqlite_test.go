@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -171,6 +172,28 @@ func TestIndexes(t *testing.T) {
 	} {
 		_, err := s.Events(t.Context(), "a", c.filter, store.Page{})
 		uses(c.filter, c.want, err)
+	}
+}
+
+// After a clean stop all is in the one file, so that whoever copies it then loses nothing.
+func TestCloseLeavesOneFile(t *testing.T) {
+	t.Parallel()
+	path := file(t)
+	s, err := Open(t.Context(), path, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.CreateConnection(t.Context(), store.Connection{ID: "conn_1", Workspace: "a", Key: []byte("k")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Connections(t.Context(), "a", store.Page{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path + "-wal"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the log is still there: %v", err)
 	}
 }
 
