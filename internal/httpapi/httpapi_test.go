@@ -783,6 +783,16 @@ func TestFilterByObject(t *testing.T) {
 	}
 }
 
+// A choice that there is not is answered with those that there are.
+func TestFilterByUnknownState(t *testing.T) {
+	t.Parallel()
+	s := newService(t)
+	got := s.call(http.MethodGet, "/v1/deliveries?state=sent", nil).want(http.StatusUnprocessableEntity).body
+	if want := `"message":"must be one of pending, delivered, dead, skipped"`; !strings.Contains(got, want) {
+		t.Errorf("got %s, want %s in it", got, want)
+	}
+}
+
 func TestWorkspacesAreApart(t *testing.T) {
 	t.Parallel()
 	s := newService(t)

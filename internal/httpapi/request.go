@@ -3,7 +3,6 @@ package httpapi
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -134,7 +133,11 @@ func oneOf[S ~string](q *query, name string, values ...S) S {
 		return ""
 	}
 	if !slices.Contains(values, text) {
-		q.fault(name, spec.CodeInvalid, fmt.Sprintf("must be one of %v", values))
+		names := make([]string, len(values))
+		for i, v := range values {
+			names[i] = string(v)
+		}
+		q.fault(name, spec.CodeInvalid, "must be one of "+strings.Join(names, ", "))
 	}
 	return text
 }
