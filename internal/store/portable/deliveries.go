@@ -191,38 +191,57 @@ func AddToLog(ctx context.Context, q Querier, delivery string, a *store.Attempt)
 	return err
 }
 
-// Conclude stores the state that an outcome leads to, and its attempt. now is the store's clock.
-func Conclude(ctx context.Context, q Querier, o *store.Outcome, now time.Time) error {
-	if o.Verdict == store.VerdictRelease && o.Attempt == nil {
-		_, err := q.ExecContext(ctx, "UPDATE deliveries SET next_at = $2 WHERE id = $1 AND state = 'pending'", o.Delivery, Micros(now))
-		return err
-	}
-	state, next, tried, status := store.DeliveryPending, now, 0, 0
+// A conclusion is what an outcome makes of a delivery.
+type conclusion struct {
+	state  store.DeliveryState
+	reason string
+	next   int64 // microseconds since 1970
+	tried  int   // 1 if there was an attempt
+	status int   // its
+	log    string
+}
+
+func conclude(o *store.Outcome, now time.Time) (c conclusion, err error) {
+	c.state, c.next = store.DeliveryPending, Micros(now)
 	switch o.Verdict {
 	case store.VerdictDelivered:
-		state, next = store.DeliveryDelivered, time.Time{}
+		c.state, c.next = store.DeliveryDelivered, 0
 	case store.VerdictDead:
-		state, next = store.DeliveryDead, time.Time{}
+		c.state, c.next, c.reason = store.DeliveryDead, 0, Phrase(o.Reason)
 	case store.VerdictRetry:
-		next = now.Add(o.After)
+		c.next = Micros(now.Add(o.After))
 	case store.VerdictRelease:
 	default:
-		return fmt.Errorf("concluding a delivery: there is no verdict %q", o.Verdict)
-	}
-	reason := ""
-	if o.Verdict == store.VerdictDead {
-		reason = Phrase(o.Reason)
+		return c, fmt.Errorf("concluding a delivery: there is no verdict %q", o.Verdict)
 	}
 	if o.Attempt != nil {
-		tried, status = 1, o.Attempt.Status
+		c.tried, c.status = 1, o.Attempt.Status
 	}
-	line, err := LogLine(o.Attempt)
+	c.log, err = LogLine(o.Attempt)
+	return c, err
+}
+
+// Conclude stores the state that an outcome leads to, and its attempt. now is the store's clock.
+func Conclude(ctx context.Context, q Querier, o *store.Outcome, now time.Time) error {
+	c, err := conclude(o, now)
 	if err != nil {
 		return err
 	}
 	_, err = q.ExecContext(ctx, "UPDATE deliveries SET state = $2, reason = $3, next_at = $4, attempts = attempts + $5, "+
 		"tries = tries + $5, last_status = CASE WHEN $5 > 0 THEN $6 ELSE last_status END, log = log || $7 WHERE id = $1 AND state = 'pending'",
-		o.Delivery, state, reason, Micros(next), tried, status, line)
+		o.Delivery, c.state, c.reason, c.next, c.tried, c.status, c.log)
+	return err
+}
+
+// InsertConcluded stores a delivery that has no row yet, as its first outcome leaves it.
+func InsertConcluded(ctx context.Context, q Querier, d *store.Delivery, o *store.Outcome, now time.Time) error {
+	c, err := conclude(o, now)
+	if err != nil {
+		return err
+	}
+	_, err = q.ExecContext(ctx, "INSERT INTO deliveries ("+DeliveryColumns+
+		", log) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12, $13) ON CONFLICT (event, endpoint, webhook) DO NOTHING",
+		d.ID, d.Workspace, d.Webhook, d.Endpoint, d.Event, d.Type, c.state, c.reason, c.tried, c.status, c.next, Micros(d.Created), c.log)
 	return err
 }
 

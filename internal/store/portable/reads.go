@@ -10,12 +10,14 @@ import (
 // Reads are the methods of store.Store that only read. An engine embeds them.
 type Reads struct {
 	q       Querier
+	settle  func(ctx context.Context)
 	failure func(ctx context.Context, doing string, err error) error
 }
 
-// NewReads makes Reads on q. failure words their errors.
-func NewReads(q Querier, failure func(ctx context.Context, doing string, err error) error) Reads {
-	return Reads{q, failure}
+// NewReads makes Reads on q. settle, called before deliveries are read, brings those into their table that are not there
+// yet. failure words errors.
+func NewReads(q Querier, settle func(ctx context.Context), failure func(ctx context.Context, doing string, err error) error) Reads {
+	return Reads{q, settle, failure}
 }
 
 // TokenByHash finds a token.
@@ -112,18 +114,21 @@ func (r Reads) CountEvents(ctx context.Context, workspace string, f store.EventF
 
 // Fates tells what became of an event.
 func (r Reads) Fates(ctx context.Context, workspace, endpoint, event string) ([]store.Fate, error) {
+	r.settle(ctx)
 	l, err := Fates(ctx, r.q, workspace, endpoint, event)
 	return l, r.failure(ctx, "reading what became of an event", err)
 }
 
 // Delivery reads a delivery.
 func (r Reads) Delivery(ctx context.Context, workspace, id string) (store.Delivery, error) {
+	r.settle(ctx)
 	d, err := Delivery(ctx, r.q, workspace, id)
 	return d, r.failure(ctx, "reading a delivery", err)
 }
 
 // LongestDue tells since when something has been due.
 func (r Reads) LongestDue(ctx context.Context) (time.Time, error) {
+	r.settle(ctx)
 	due, err := LongestDue(ctx, r.q)
 	return due, r.failure(ctx, "reading what is due longest", err)
 }
@@ -136,6 +141,7 @@ func (r Reads) CountDead(ctx context.Context, limit int) (int, error) {
 
 // Attempts reads the tries of a delivery.
 func (r Reads) Attempts(ctx context.Context, workspace, delivery string) ([]store.Attempt, error) {
+	r.settle(ctx)
 	l, err := Attempts(ctx, r.q, workspace, delivery)
 	return l, r.failure(ctx, "reading attempts", err)
 }
@@ -144,6 +150,7 @@ func (r Reads) Attempts(ctx context.Context, workspace, delivery string) ([]stor
 func (r Reads) Deliveries(
 	ctx context.Context, workspace string, f store.DeliveryFilter, p store.Page,
 ) (store.List[store.Delivery], error) {
+	r.settle(ctx)
 	l, err := Deliveries(ctx, r.q, workspace, f, p)
 	return l, r.failure(ctx, "listing deliveries", err)
 }

@@ -183,7 +183,7 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 		ingestions: make(chan *ingestion), wake: make(chan struct{}, 1), ctx: ctxOwn, stop: stop,
 	}
 	s.locks.config = config.ConnConfig
-	s.Reads = portable.NewReads(hasty{s.db}, s.failure)
+	s.Reads = portable.NewReads(hasty{s.db}, func(context.Context) {}, s.failure)
 	s.close = sync.OnceValue(s.release)
 	if err := s.await(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())

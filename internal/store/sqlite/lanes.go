@@ -24,6 +24,11 @@ type lanes struct {
 	turn   int              // index in order of who is asked first
 	total  store.Backlog
 	leases int64 // how many were given
+
+	fresh      map[string]*fresh // by delivery
+	arrivals   []*arrival        // oldest first, those that are over included
+	arrived    int64             // how many there were
+	freshBytes int               // of arrivals
 }
 
 // A pool is an endpoint with its webhooks.
@@ -40,10 +45,11 @@ type lane struct {
 
 type standing struct {
 	webhook store.Webhook
-	gone    bool  // detached
-	pending int   // rows in state pending, claimed or not
-	due     int64 // nothing that is pending and not out falls due before
-	held    int64 // nothing is claimed before
+	gone    bool     // detached
+	pending int      // rows in state pending, claimed or not
+	due     int64    // no row that is pending and not out falls due before
+	fresh   []*fresh // waiting, older than any row that is due; those that are noted are passed over
+	held    int64    // nothing is claimed before
 }
 
 // open reports whether deliveries go out.
@@ -62,13 +68,18 @@ func (l *lane) next(perWebhook int) int64 {
 	}
 	if len(l.out) < perWebhook {
 		at = min(at, l.due)
+		if len(l.fresh) > 0 {
+			at = 0
+		}
 	}
 	return max(at, l.held)
 }
 
 // loadLanes reads the queue from the tables.
 func loadLanes(ctx context.Context, q portable.Querier) (*lanes, error) {
-	ls := &lanes{byID: make(map[string]*lane), holder: make(map[string]*lane), pools: make(map[string]*pool)}
+	ls := &lanes{
+		byID: make(map[string]*lane), holder: make(map[string]*lane), pools: make(map[string]*pool), fresh: make(map[string]*fresh),
+	}
 	endpoints, err := portable.AllEndpoints(ctx, q)
 	if err != nil {
 		return nil, err

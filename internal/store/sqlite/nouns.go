@@ -172,6 +172,9 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace, id string) error {
 		if err != nil {
 			return err
 		}
+		if err := t.settleAll(ctx); err != nil {
+			return err
+		}
 		t.detach(l)
 		return portable.DetachWebhook(ctx, t, workspace, id, t.now)
 	})

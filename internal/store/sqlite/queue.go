@@ -25,7 +25,7 @@ func (s *Store) Ingest(ctx context.Context, events []store.NewEvent, lease store
 			if err != nil {
 				return err
 			}
-			if len(results[i].Work) < results[i].Deliveries {
+			if e != nil {
 				waiting = append(waiting, e)
 			}
 		}
@@ -40,7 +40,8 @@ func (s *Store) Ingest(ctx context.Context, events []store.NewEvent, lease store
 	return results, nil
 }
 
-func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, result *store.Ingested) (*store.Event, error) {
+// ingest returns the event if claims will look for it.
+func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, result *store.Ingested) (awaited *store.Event, err error) {
 	p := t.lanes.pools[in.Endpoint]
 	if p == nil {
 		return nil, fmt.Errorf("endpoint %s: %w", in.Endpoint, store.ErrNotFound)
@@ -64,24 +65,30 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 			continue
 		}
 		d := portable.NewDelivery(w, e, e.Received)
+		result.Deliveries++
+		now := t.now.UnixMicro()
+		if d.State == store.DeliveryPending && l.open() && l.held <= now && l.due > now && t.lanes.roomForFresh() {
+			f := t.arrive(l, e, d.ID) // nothing that has a row waits in front of it
+			if l.next(lease.PerWebhook) > now && len(l.out) < lease.PerWebhook {
+				t.change(l, func() { l.pending++ })
+				d.NextAt = portable.Time(t.take(l, d.ID, lease))
+				webhook := *w
+				result.Work = append(result.Work, store.Work{Delivery: d, Event: e, Webhook: &webhook})
+			} else {
+				t.wake = true
+				t.change(l, func() { l.pending, l.fresh = l.pending+1, append(l.fresh, f) })
+			}
+			continue
+		}
 		if _, err := portable.InsertDelivery(ctx, t, &d); err != nil {
 			return nil, err
 		}
-		result.Deliveries++
-		now := t.now.UnixMicro()
-		switch {
-		case d.State != store.DeliveryPending:
-		case l.open() && l.held <= now && l.next(lease.PerWebhook) > now && len(l.out) < lease.PerWebhook:
-			// There is room, and nothing older waits in front of it.
-			t.change(l, func() { l.pending++ })
-			d.NextAt = portable.Time(t.take(l, d.ID, lease))
-			webhook := *w
-			result.Work = append(result.Work, store.Work{Delivery: d, Event: e, Webhook: &webhook})
-		default:
+		if d.State == store.DeliveryPending {
+			awaited = e
 			t.queue(l, 1, d.NextAt)
 		}
 	}
-	return e, nil
+	return awaited, nil
 }
 
 // take puts a delivery out and returns the end of its lease.
@@ -122,15 +129,12 @@ func (t *tx) claim(ctx context.Context, lease store.Lease, limit int) (store.Cla
 		at := (first + i) % len(ls.order)
 		l := ls.order[at]
 		if l.next(lease.PerWebhook) <= now && len(claimed.Work) < limit {
-			deliveries, err := t.claimLane(ctx, l, lease, limit-len(claimed.Work))
+			work, err := t.claimLane(ctx, l, lease, limit-len(claimed.Work))
 			if err != nil {
 				return claimed, err
 			}
-			if len(deliveries) > 0 {
-				webhook := l.webhook
-				for _, d := range deliveries {
-					claimed.Work = append(claimed.Work, store.Work{Delivery: d, Webhook: &webhook})
-				}
+			if len(work) > 0 {
+				claimed.Work = append(claimed.Work, work...)
 				ls.turn = (at + 1) % len(ls.order)
 			}
 		}
@@ -143,36 +147,56 @@ func (t *tx) claim(ctx context.Context, lease store.Lease, limit int) (store.Cla
 	return claimed, nil
 }
 
-// claimLane takes up to limit due deliveries of one lane and learns when the next one falls due.
-func (t *tx) claimLane(ctx context.Context, l *lane, lease store.Lease, limit int) ([]store.Delivery, error) {
+// claimLane takes up to limit due deliveries of one lane, first those that are fresh, and learns when the next one falls due.
+// Work for deliveries that have rows is without its event.
+func (t *tx) claimLane(ctx context.Context, l *lane, lease store.Lease, limit int) (work []store.Work, err error) {
 	now := t.now.UnixMicro()
 	for id, end := range l.out {
-		if end <= now {
-			t.drop(l, id)
+		if end > now {
+			continue
+		}
+		t.drop(l, id)
+		if f := t.lanes.fresh[id]; f != nil {
+			t.change(l, func() { l.fresh = append([]*fresh{f}, l.fresh...) })
+		} else {
 			t.change(l, func() { l.due = min(l.due, end) })
 		}
 	}
 	room := min(limit, lease.PerWebhook-len(l.out))
-	rows, err := portable.Due(ctx, t, l.webhook.ID, len(l.out)+room+1)
+	webhook := l.webhook
+	take := func(d store.Delivery, e *store.Event) {
+		d.NextAt = portable.Time(t.take(l, d.ID, lease))
+		work = append(work, store.Work{Delivery: d, Event: e, Webhook: &webhook})
+	}
+	waiting := l.fresh
+	for len(waiting) > 0 && len(work) < room {
+		if f := waiting[0]; !f.noted {
+			take(f.delivery(), f.event)
+		}
+		waiting = waiting[1:]
+	}
+	t.change(l, func() { l.fresh = waiting })
+	if l.due > now || len(work) == room {
+		return work, nil
+	}
+	rows, err := portable.Due(ctx, t, l.webhook.ID, len(l.out)+room-len(work)+1)
 	if err != nil {
 		return nil, err
 	}
-	var taken []store.Delivery
 	due := int64(never)
 	for _, d := range rows {
 		if _, out := l.out[d.ID]; out {
 			continue
 		}
 		at := portable.Micros(d.NextAt)
-		if at > now || len(taken) == room {
+		if at > now || len(work) == room {
 			due = at
 			break
 		}
-		d.NextAt = portable.Time(t.take(l, d.ID, lease))
-		taken = append(taken, d)
+		take(d, nil)
 	}
 	t.change(l, func() { l.due = due })
-	return taken, nil
+	return work, nil
 }
 
 // fill reads the events of claimed work, each once.
@@ -180,6 +204,9 @@ func (s *Store) fill(ctx context.Context, work []store.Work) error {
 	events := make(map[portable.EventKey]*store.Event)
 	for i := range work {
 		d := &work[i].Delivery
+		if work[i].Event != nil {
+			continue
+		}
 		key := portable.EventKey{Endpoint: d.Endpoint, ID: d.Event}
 		if events[key] == nil {
 			events[key] = s.recent.get(key)
@@ -219,10 +246,16 @@ func (t *tx) finish(ctx context.Context, o *store.Outcome) error {
 	if held {
 		t.drop(l, o.Delivery)
 	}
+	f := t.lanes.fresh[o.Delivery]
 	if !held || l.gone {
+		if f != nil {
+			if err := t.settle(ctx, f); err != nil {
+				return err
+			}
+		}
 		return portable.AddToLog(ctx, t, o.Delivery, o.Attempt)
 	}
-	if err := portable.Conclude(ctx, t, o, t.now); err != nil {
+	if err := t.conclude(ctx, f, o); err != nil {
 		return err
 	}
 	t.change(l, func() {
@@ -242,9 +275,26 @@ func (t *tx) finish(ctx context.Context, o *store.Outcome) error {
 	return nil
 }
 
+// conclude stores an outcome: of a fresh delivery, if f is not nil, together with its row.
+func (t *tx) conclude(ctx context.Context, f *fresh, o *store.Outcome) error {
+	if f == nil {
+		return portable.Conclude(ctx, t, o, t.now)
+	}
+	d := f.delivery()
+	if err := portable.InsertConcluded(ctx, t, &d, o, t.now); err != nil {
+		return err
+	}
+	return t.noted(ctx, f)
+}
+
 // Retry makes a delivery due now.
 func (s *Store) Retry(ctx context.Context, workspace, id string) (store.Delivery, error) {
 	return ask(ctx, s, "retrying a delivery", func(ctx context.Context, t *tx) (store.Delivery, error) {
+		if f := t.lanes.fresh[id]; f != nil {
+			if err := t.settle(ctx, f); err != nil {
+				return store.Delivery{}, err
+			}
+		}
 		d, err := portable.Delivery(ctx, t, workspace, id)
 		if err != nil {
 			return d, err
@@ -303,6 +353,9 @@ func (s *Store) Replay(
 		if err != nil {
 			return step, err
 		}
+		if err := t.settleAll(ctx); err != nil {
+			return step, err
+		}
 		events, err := portable.Replayable(ctx, t, l.webhook.Endpoint, f, after, limit)
 		if err != nil {
 			return step, err
@@ -331,11 +384,15 @@ func (s *Store) Replay(
 // Prune looks for what has had its time beside the writer, and has the writer take it out.
 func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (int, error) {
 	const doing = "pruning"
+	s.settle(ctx)
 	keys, err := portable.Prunable(ctx, s.reads, s.now().Add(-keep), limit)
 	if err != nil {
 		return 0, s.failure(ctx, doing, err)
 	}
 	total, err := ask(ctx, s, doing, func(ctx context.Context, t *tx) (int, error) {
+		if err := t.settleAll(ctx); err != nil {
+			return 0, err
+		}
 		return portable.PruneEvents(ctx, t, keys)
 	})
 	if err != nil {

@@ -4,6 +4,7 @@
 //	writer.go   the one goroutine that writes: whatever waits shares a transaction and an fsync
 //	lanes.go    what is due and what is claimed, in memory, one lane for each webhook
 //	queue.go    the event line: ingest, claim, finish, send again, prune
+//	fresh.go    deliveries that have no row yet, because most get it with their outcome
 //	recent.go   the latest events, so that claims need not read them
 //	nouns.go    everything else, on the shared statements of portable
 //
@@ -62,6 +63,7 @@ type Store struct {
 	close   func() error
 	wake    chan struct{}
 	backlog backlog
+	fresh   atomic.Int64 // deliveries without a row
 	recent  recent
 
 	names sync.Map // name to chan struct{}, of Lock
@@ -127,15 +129,18 @@ func (s *Store) start(ctx context.Context) error {
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetMaxIdleConns(readers)
 	s.reads = &prepared{on: s.readDB}
-	s.Reads = portable.NewReads(s.reads, s.failure)
+	s.Reads = portable.NewReads(s.reads, s.settle, s.failure)
 	if s.conn, err = s.writeDB.Conn(ctx); err != nil {
 		return err
+	}
+	s.writes = &prepared{on: s.conn}
+	if err := recoverFresh(ctx, s.writes); err != nil {
+		return fmt.Errorf("recovering what was under way: %w", err)
 	}
 	lanes, err := loadLanes(ctx, s.reads)
 	if err != nil {
 		return fmt.Errorf("reading what is due: %w", err)
 	}
-	s.writes = &prepared{on: s.conn}
 	w := &writer{store: s, q: s.writes, lanes: lanes}
 	lanes.total.Bytes = s.size()
 	s.backlog.set(lanes.total)

@@ -55,7 +55,7 @@ func TestConformance(t *testing.T) {
 // whole lists what reads a whole table or index by design: at start, for the reconciler, or because the table is tiny.
 var whole = []string{
 	"FROM goose_db_version", "FROM workspaces ORDER BY id", "FROM workspaces w) AS sums", "SELECT 1 FROM tokens)", "FROM endpoints ORDER BY created, id",
-	"FROM webhooks WHERE detached = 0 ORDER BY created, id", "WHERE state = 'pending' GROUP BY webhook",
+	"FROM webhooks WHERE detached = 0 ORDER BY created, id", "WHERE state = 'pending' GROUP BY webhook", "FROM arrivals ORDER BY id",
 }
 
 // sorted lists what may sort because it is bounded otherwise: by the webhooks of one endpoint, the arrivals or the deliveries
@@ -603,9 +603,9 @@ func TestUndo(t *testing.T) {
 	other := line(t, s, 2)
 	picture := func(ls *lanes) string {
 		var b strings.Builder
-		fmt.Fprintln(&b, ls.total)
+		fmt.Fprintln(&b, ls.total, len(ls.fresh))
 		for _, l := range ls.order {
-			fmt.Fprintln(&b, l.webhook, l.gone, l.pending, len(l.out), l.due, l.held, ls.byID[l.webhook.ID] == l)
+			fmt.Fprintln(&b, l.webhook, l.gone, l.pending, len(l.out), len(l.fresh), l.due, l.held, ls.byID[l.webhook.ID] == l)
 		}
 		for _, id := range []string{e.ID, other.ID, "ep_new"} {
 			if p := ls.pools[id]; p != nil {

@@ -41,10 +41,11 @@ const (
 // tx is what an operation works on. It must reach the lanes through change and its like, which can be undone.
 type tx struct {
 	portable.Querier
-	lanes *lanes
-	now   time.Time
-	wake  bool     // something may be due earlier than was foretold
-	undo  []func() // takes back the changes to lanes, last first
+	lanes   *lanes
+	arrival *arrival // of this transaction; nil where nothing is stored
+	now     time.Time
+	wake    bool     // something may be due earlier than was foretold
+	undo    []func() // takes back the changes to lanes, last first
 }
 
 func (t *tx) takeBack() {
@@ -114,6 +115,7 @@ func (w *writer) run() {
 				w.commit(stored)
 			}
 		case <-w.store.closing:
+			w.settle()
 			return
 		}
 	}
@@ -173,6 +175,7 @@ func (w *writer) commit(batch []*operation) {
 		err = fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	w.store.backlog.set(w.lanes.total)
+	w.store.fresh.Store(int64(len(w.lanes.fresh)))
 	for _, o := range batch {
 		if o.err == nil {
 			o.err = err
@@ -187,6 +190,16 @@ func (w *writer) commit(batch []*operation) {
 	}
 }
 
+// settle leaves nothing fresh behind. If that fails the next Open makes up for it.
+func (w *writer) settle() {
+	if len(w.lanes.fresh) > 0 {
+		w.commit([]*operation{{
+			ctx: context.Background(), doing: "settling", done: make(chan struct{}),
+			run: func(ctx context.Context, t *tx) error { return t.settleAll(ctx) },
+		}})
+	}
+}
+
 // errRefused ends a transaction in which an operation failed.
 var errRefused = errors.New("an operation was refused")
 
@@ -198,7 +211,7 @@ func (w *writer) transaction(ctx context.Context, batch []*operation, run func(c
 	if _, err := w.q.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return false, err
 	}
-	t := &tx{Querier: w.q, lanes: w.lanes}
+	t := &tx{Querier: w.q, lanes: w.lanes, arrival: &arrival{number: never}}
 	for _, o := range batch {
 		if o.err = o.ctx.Err(); o.err != nil {
 			continue
@@ -208,9 +221,14 @@ func (w *writer) transaction(ctx context.Context, batch []*operation, run func(c
 		}
 	}
 	if err == nil {
+		err = t.keep(ctx)
+	}
+	if err == nil {
 		_, err = w.q.ExecContext(ctx, "COMMIT")
 	}
-	if err != nil {
+	if err == nil {
+		w.lanes.tidy(t.arrival)
+	} else {
 		t.takeBack()
 		if _, rollback := w.q.ExecContext(ctx, "ROLLBACK"); rollback != nil && !broken(err) {
 			err = errors.Join(err, rollback)
@@ -253,7 +271,8 @@ func (w *writer) carefully(ctx context.Context, t *tx, o *operation) error {
 	if _, err := w.q.ExecContext(ctx, "SAVEPOINT operation"); err != nil {
 		return err
 	}
-	own := &tx{Querier: t.Querier, lanes: t.lanes, now: w.store.now()}
+	t.now = w.store.now()
+	own := &tx{Querier: t.Querier, lanes: t.lanes, arrival: t.arrival, now: t.now}
 	o.err = runSafely(ctx, own, o)
 	if o.err != nil {
 		own.takeBack()
