@@ -48,6 +48,9 @@ func (s Schedule) wait(attempts int, random float64) (time.Duration, bool) {
 // retryAfter reads the header of that name, in either of its forms; it is zero when there is none, or none in the future.
 // See https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3.
 func retryAfter(header string, now time.Time) time.Duration {
+	if header == "" {
+		return 0
+	}
 	var wait time.Duration
 	if seconds, err := strconv.ParseUint(header, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) { // then it is the most that there is
 		// Multiplying first would overflow.

@@ -115,7 +115,7 @@ func NewDeliverer(timeout time.Duration, allowPrivate bool, now func() time.Time
 				ForceAttemptHTTP2:      true,
 				DisableCompression:     true,
 				MaxIdleConns:           1024,
-				MaxIdleConnsPerHost:    128, // many webhooks may point at one platform
+				MaxIdleConnsPerHost:    256, // many webhooks may point at one platform
 				IdleConnTimeout:        90 * time.Second,
 				MaxResponseHeaderBytes: maxAnswerRead,
 				// Without pings, every request on a connection that died silently waits for its whole deadline.
