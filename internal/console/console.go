@@ -22,6 +22,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -67,12 +68,15 @@ type console struct {
 	Config
 	sessions *sessions
 	keys     *keyChecks
-	pages    map[string]*page
+	pages    func() map[string]*page
 }
 
 // New makes the handler of every path below /console.
 func New(cfg Config) http.Handler {
-	c := &console{Config: cfg, sessions: newSessions(cfg.Secrets, cfg.Now), keys: newKeyChecks(), pages: parsePages()}
+	c := &console{
+		Config: cfg, sessions: newSessions(cfg.Secrets, cfg.Now), keys: newKeyChecks(),
+		pages: sync.OnceValue(parsePages), // parsed when somebody looks: they take 2 MiB, and most replicas never show one
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /console/assets/{file}", http.HandlerFunc(c.asset))
 	mux.Handle("GET /console", http.RedirectHandler(root, http.StatusSeeOther))

@@ -95,7 +95,7 @@ func (v *visit) part(page, block string, data any) error {
 
 func (v *visit) write(status int, page, block string, data view) {
 	var buf bytes.Buffer
-	if err := v.pages[page].ExecuteTemplate(&buf, block, data); err != nil {
+	if err := v.pages()[page].ExecuteTemplate(&buf, block, data); err != nil {
 		v.Log.Error().Err(err).Str("page", page).Msg("console template failed")
 		http.Error(v.w, "The console failed; the log has the reason.", http.StatusInternalServerError)
 		return
