@@ -108,8 +108,9 @@ func (s *Store) start(ctx context.Context) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
+	// Caches are small, since a page takes 9 KiB of memory here and the system has the file in its own cache.
 	file := (&url.URL{Scheme: "file", Path: s.path}).String() + "?_pragma=busy_timeout(10000)"
-	s.writeDB, err = sql.Open("sqlite", file+"&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-6144)"+
+	s.writeDB, err = sql.Open("sqlite", file+"&_pragma=journal_mode(wal)&_pragma=synchronous(full)&_pragma=cache_size(-3072)"+
 		"&_pragma=journal_size_limit(67108864)&_pragma=wal_autocheckpoint(16384)"+ // pages, the same 64 MiB: see checkpoint
 		"&_pragma=temp_store(memory)") // savepoints would write their journals to files
 	if err != nil {
@@ -123,7 +124,7 @@ func (s *Store) start(ctx context.Context) error {
 		return err
 	}
 	s.logDB.SetMaxOpenConns(1)
-	if s.readDB, err = sql.Open("sqlite", file+"&mode=ro&_pragma=query_only(1)"); err != nil {
+	if s.readDB, err = sql.Open("sqlite", file+"&mode=ro&_pragma=query_only(1)&_pragma=cache_size(-512)"); err != nil {
 		return err
 	}
 	s.readDB.SetMaxOpenConns(readers)
