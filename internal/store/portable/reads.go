@@ -10,24 +10,14 @@ import (
 // Reads are the methods of store.Store that only read. An engine embeds them.
 type Reads struct {
 	q       Querier
-	settle  func(ctx context.Context) error
+	settle  func(ctx context.Context)
 	failure func(ctx context.Context, doing string, err error) error
 }
 
 // NewReads makes Reads on q. settle, called before deliveries are read, brings those into their table that are not there
 // yet. failure words errors.
-func NewReads(
-	q Querier, settle func(ctx context.Context) error, failure func(ctx context.Context, doing string, err error) error,
-) Reads {
+func NewReads(q Querier, settle func(ctx context.Context), failure func(ctx context.Context, doing string, err error) error) Reads {
 	return Reads{q, settle, failure}
-}
-
-// settled reads deliveries when all of them are in their table.
-func settled[T any](ctx context.Context, r Reads, doing string, read func() (T, error)) (v T, err error) {
-	if err = r.settle(ctx); err == nil {
-		v, err = read()
-	}
-	return v, r.failure(ctx, doing, err)
 }
 
 // TokenByHash finds a token.
@@ -124,17 +114,23 @@ func (r Reads) CountEvents(ctx context.Context, workspace string, f store.EventF
 
 // Fates tells what became of an event.
 func (r Reads) Fates(ctx context.Context, workspace, endpoint, event string) ([]store.Fate, error) {
-	return settled(ctx, r, "reading what became of an event", func() ([]store.Fate, error) { return Fates(ctx, r.q, workspace, endpoint, event) })
+	r.settle(ctx)
+	l, err := Fates(ctx, r.q, workspace, endpoint, event)
+	return l, r.failure(ctx, "reading what became of an event", err)
 }
 
 // Delivery reads a delivery.
 func (r Reads) Delivery(ctx context.Context, workspace, id string) (store.Delivery, error) {
-	return settled(ctx, r, "reading a delivery", func() (store.Delivery, error) { return Delivery(ctx, r.q, workspace, id) })
+	r.settle(ctx)
+	d, err := Delivery(ctx, r.q, workspace, id)
+	return d, r.failure(ctx, "reading a delivery", err)
 }
 
 // LongestDue tells since when something has been due.
 func (r Reads) LongestDue(ctx context.Context) (time.Time, error) {
-	return settled(ctx, r, "reading what is due longest", func() (time.Time, error) { return LongestDue(ctx, r.q) })
+	r.settle(ctx)
+	due, err := LongestDue(ctx, r.q)
+	return due, r.failure(ctx, "reading what is due longest", err)
 }
 
 // CountDead counts dead deliveries.
@@ -145,14 +141,18 @@ func (r Reads) CountDead(ctx context.Context, limit int) (int, error) {
 
 // Attempts reads the tries of a delivery.
 func (r Reads) Attempts(ctx context.Context, workspace, delivery string) ([]store.Attempt, error) {
-	return settled(ctx, r, "reading attempts", func() ([]store.Attempt, error) { return Attempts(ctx, r.q, workspace, delivery) })
+	r.settle(ctx)
+	l, err := Attempts(ctx, r.q, workspace, delivery)
+	return l, r.failure(ctx, "reading attempts", err)
 }
 
 // Deliveries lists deliveries.
 func (r Reads) Deliveries(
 	ctx context.Context, workspace string, f store.DeliveryFilter, p store.Page,
 ) (store.List[store.Delivery], error) {
-	return settled(ctx, r, "listing deliveries", func() (store.List[store.Delivery], error) { return Deliveries(ctx, r.q, workspace, f, p) })
+	r.settle(ctx)
+	l, err := Deliveries(ctx, r.q, workspace, f, p)
+	return l, r.failure(ctx, "listing deliveries", err)
 }
 
 // OperationsURL reads where a workspace wants to be told.

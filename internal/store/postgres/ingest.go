@@ -97,7 +97,7 @@ func (s *Store) ingest(batch []*ingestion) {
 		var committed, wake bool
 		err = s.line(context.WithoutCancel(s.ctx), func(ctx context.Context, conn *pgx.Conn) (err error) {
 			defer s.begin(len(left))()
-			committed, wake, err = s.ingestBatch(ctx, conn, left)
+			committed, wake, err = ingestBatch(ctx, conn, left, s.id)
 			return err
 		})
 		if wake && err == nil {
@@ -123,19 +123,12 @@ type candidate struct {
 	held    int64
 	due     int64
 	out     int
-	waiting int   // that have no rows
-	may     bool  // more may have none
 	before  int64 // due, as it is stored
 }
 
 // room reports whether a new delivery may be claimed at once: there is room, and nothing older waits in front of it.
 func (c *candidate) room(lease store.Lease, now int64) bool {
-	return c.locked && c.open && c.held <= now && c.due > now && c.waiting == 0 && c.out < lease.PerWebhook
-}
-
-// fresh reports whether a new delivery may wait without a row: it will be claimed soon, and after what waits already.
-func (c *candidate) fresh(lease store.Lease, now int64) bool {
-	return c.locked && c.open && c.held <= now && (c.due > now || c.waiting > 0) && c.may && lease.PerWebhook > 0
+	return c.locked && c.open && c.held <= now && c.due > now && c.out < lease.PerWebhook
 }
 
 // wanted selects the webhooks that events, given by endpoint and type, may be for, and those that are given by id.
@@ -144,10 +137,10 @@ const wanted = "(SELECT w.webhook FROM unnest((SELECT $1::TEXT[]), (SELECT $2::T
 
 // ingestBatch stores a batch in one transaction of two round trips. If a call names something unknown, that is noted in the
 // call, and nothing is committed. wake says that something is due that was not claimed.
-func (s *Store) ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingestion) (committed, wake bool, err error) {
+func ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingestion, self string) (committed, wake bool, err error) {
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
-	found := queueEvents(b, calls, s.id)
+	found := queueEvents(b, calls)
 	if err := send(ctx, conn, b); err != nil {
 		return false, false, err
 	}
@@ -156,18 +149,9 @@ func (s *Store) ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingest
 		return false, false, err
 	}
 	var made []store.Delivery
-	var arrivals []*arrival
+	var leased []bool
 	var full []string // lanes, for who lets so many be out:
 	width := 0
-	found.look(s.nursery)
-	arriveIn := func(taken bool, until int64, d store.Delivery, e *store.Event) {
-		i := slices.IndexFunc(arrivals, func(a *arrival) bool { return a.taken == taken && a.until == until })
-		if i < 0 {
-			i = len(arrivals)
-			arrivals = append(arrivals, &arrival{taken: taken, until: until})
-		}
-		arrivals[i].deliveries = append(arrivals[i].deliveries, &fresh{Delivery: d, event: e})
-	}
 	for _, call := range calls {
 		call.results = make([]store.Ingested, len(call.events))
 		for i := range call.events {
@@ -192,20 +176,14 @@ func (s *Store) ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingest
 				}
 				d := portable.NewDelivery(w, e, e.Received)
 				result.Deliveries++
+				claim := false
 				switch {
 				case d.State != store.DeliveryPending:
 				case c.room(call.lease, received):
-					until := received + call.lease.For.Microseconds()
-					d.NextAt = portable.Time(until)
+					claim = true
+					d.NextAt = portable.Time(received + call.lease.For.Microseconds())
 					c.out++
 					result.Work = append(result.Work, store.Work{Delivery: d, Event: e, Webhook: w})
-					arriveIn(true, until, d, e)
-					continue
-				case c.fresh(call.lease, received):
-					c.waiting++
-					width = max(width, call.lease.PerWebhook)
-					arriveIn(false, received+freshTime.Microseconds(), d, e)
-					continue
 				case !c.open:
 				case call.lease.PerWebhook == 0 || c.out < call.lease.PerWebhook:
 					wake = true
@@ -215,30 +193,18 @@ func (s *Store) ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingest
 				if d.State == store.DeliveryPending {
 					c.due = min(c.due, portable.Micros(d.NextAt))
 				}
-				made = append(made, d)
+				made, leased = append(made, d), append(leased, claim)
 			}
 		}
 	}
 	b = &pgx.Batch{}
 	if len(made) > 0 {
-		query, args := insertDeliveries(made, "DO NOTHING")
+		query, args := insertDeliveries(made, leased, "DO NOTHING")
 		b.Queue(query, args...)
-	}
-	// Who sees our commit must find them in the nursery.
-	ids := s.nursery.add(s.id, arrivals...)
-	defer func() {
-		if !committed {
-			s.nursery.forget(ids...)
-		}
-	}()
-	for _, a := range arrivals {
-		if err := a.queue(b); err != nil {
-			return false, false, err
-		}
 	}
 	found.queueDue(b)
 	if wake {
-		b.Queue(announce, s.id)
+		b.Queue(announce, self)
 	}
 	b.Queue("COMMIT")
 	if len(full) > 0 { // which may have been while we were at it, see Finish
@@ -253,7 +219,7 @@ func (s *Store) ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingest
 	if err := send(ctx, conn, b); err != nil {
 		return false, false, err
 	}
-	return true, wake || s.nursery.ready(arrivals, width), nil
+	return true, wake, nil
 }
 
 // findings are what the database says to a batch of events.
@@ -265,7 +231,7 @@ type findings struct {
 }
 
 // queueEvents inserts the events of calls and looks for their webhooks, whose lanes it locks.
-func queueEvents(b *pgx.Batch, calls []*ingestion, self string) *findings {
+func queueEvents(b *pgx.Batch, calls []*ingestion) *findings {
 	f := &findings{
 		workspaces: make(map[string]string), pools: make(map[string]string), fresh: make(map[portable.EventKey]int64),
 		candidates: make(map[string][]*candidate),
@@ -348,9 +314,9 @@ func queueEvents(b *pgx.Batch, calls []*ingestion, self string) *findings {
 			return err
 		})
 	// Now that they are locked, how many are out cannot grow any more.
-	b.Queue("SELECT l.open, l.held, l.due, "+leased+" + COALESCE(early.out, 0), "+portable.WebhookColumns+" FROM lanes l "+
-		"JOIN webhooks w ON w.id = l.webhook LEFT JOIN "+elsewhere+" early ON early.webhook = l.webhook "+
-		"WHERE l.webhook IN "+wanted+" ORDER BY l.webhook", endpoints, kinds, webhooks, self).Query(func(rows pgx.Rows) error {
+	b.Queue("SELECT l.open, l.held, l.due, (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = l.webhook AND d.state = 'pending' "+
+		"AND d.leased AND d.next_at > "+clock+"), "+portable.WebhookColumns+" FROM lanes l JOIN webhooks w ON w.id = l.webhook "+
+		"WHERE l.webhook IN "+wanted+" ORDER BY l.webhook", endpoints, kinds, webhooks).Query(func(rows pgx.Rows) error {
 		defer rows.Close()
 		for rows.Next() {
 			c := &candidate{}
@@ -390,20 +356,6 @@ func (f *findings) judge(calls []*ingestion) bool {
 	return fine
 }
 
-// look adds to the candidates what a nursery has of them.
-func (f *findings) look(n *nursery) {
-	now := int64(0)
-	for _, received := range f.fresh {
-		now = received
-	}
-	for _, pool := range f.candidates {
-		for _, c := range pool {
-			waiting, out, may := n.look(c.webhook.ID, now)
-			c.waiting, c.may, c.out = waiting, may, c.out+out
-		}
-	}
-}
-
 // queueDue stores when the lanes fall due, where that is earlier than it was.
 func (f *findings) queueDue(b *pgx.Batch) {
 	var webhooks []string
@@ -422,7 +374,7 @@ func (f *findings) queueDue(b *pgx.Batch) {
 }
 
 // insertDeliveries is the statement that inserts deliveries; conflict says what to do about those that exist.
-func insertDeliveries(list []store.Delivery, conflict string) (query string, args []any) {
+func insertDeliveries(list []store.Delivery, leased []bool, conflict string) (query string, args []any) {
 	var c struct {
 		id, workspace, webhook, endpoint, event, kind, state, reason []string
 		next, created                                                []int64
@@ -435,9 +387,9 @@ func insertDeliveries(list []store.Delivery, conflict string) (query string, arg
 		c.next, c.created = append(c.next, portable.Micros(d.NextAt)), append(c.created, portable.Micros(d.Created))
 	}
 	return "INSERT INTO deliveries (id, workspace, webhook, endpoint, event, type, state, reason, attempts, tries, last_status, " +
-			"next_at, created) SELECT id, workspace, webhook, endpoint, event, type, state, reason, 0, 0, 0, next_at, created " +
+			"next_at, created, leased) SELECT id, workspace, webhook, endpoint, event, type, state, reason, 0, 0, 0, next_at, created, leased " +
 			"FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::TEXT[], $6::TEXT[], $7::TEXT[], $8::TEXT[], $9::BIGINT[], " +
-			"$10::BIGINT[]) AS d (id, workspace, webhook, endpoint, event, type, state, reason, next_at, created) " +
+			"$10::BIGINT[], $11::BOOLEAN[]) AS d (id, workspace, webhook, endpoint, event, type, state, reason, next_at, created, leased) " +
 			"ON CONFLICT (event, endpoint, webhook) " + conflict,
-		[]any{c.id, c.workspace, c.webhook, c.endpoint, c.event, c.kind, c.state, c.reason, c.next, c.created}
+		[]any{c.id, c.workspace, c.webhook, c.endpoint, c.event, c.kind, c.state, c.reason, c.next, c.created, leased}
 }

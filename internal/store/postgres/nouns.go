@@ -227,9 +227,6 @@ func (s *Store) DeleteWebhook(ctx context.Context, workspace, id string) error {
 		}
 		return portable.DetachWebhook(ctx, tx, workspace, id, at)
 	})
-	if err == nil { // nothing comes in for it any more
-		err = s.failure(ctx, doing, s.settle(ctx))
-	}
 	for n, i := step, 0; err == nil && n == step && i < steps; i++ {
 		n, err = ask(ctx, s, doing, func(ctx context.Context, tx *sql.Tx) (int, error) {
 			return portable.SkipDetached(ctx, tx, id, step)

@@ -4,13 +4,12 @@
 //	watch.go     what runs beside: hearing the other replicas, counting the backlog
 //	lock.go      Store.Lock, on advisory locks
 //	ingest.go    events coming in: whatever waits shares a transaction
-//	fresh.go     deliveries that have no row yet
 //	queue.go     claim, finish, send again, prune
 //	nouns.go     everything else, on the shared statements of portable
 //	target.go    being filled from another engine
 //
 // All state is in the tables and every decision is taken there, on the database's clock, so replicas need to know nothing
-// of each other. What a replica remembers of deliveries that have no row yet is in a table as well, for when it is gone. Each attached webhook has a row in lanes. Whoever claims its deliveries or makes them due locks that row
+// of each other. Each attached webhook has a row in lanes. Whoever claims its deliveries or makes them due locks that row
 // first, and by that a lane's bound and its order hold over all replicas. Those who need several rows lock them in the order of
 // ids; Claim passes over what is locked. What is over for good gives its room back without the lock.
 //
@@ -55,9 +54,6 @@ const (
 	// connections is the most that one process opens for its statements, unless the URL sets pool_max_conns.
 	connections = 16
 
-	// hurry has a transaction not wait for the disk. What a crash of the server takes back is done again.
-	hurry = "SET LOCAL synchronous_commit TO OFF"
-
 	// never is a due time that does not come.
 	never = math.MaxInt64
 
@@ -82,7 +78,6 @@ type Store struct {
 	db   *sql.DB // the same pool, for portable
 
 	ingestions chan *ingestion
-	nursery    *nursery
 	wake       chan struct{}
 	backlog    atomic.Pointer[store.Backlog]
 	begun      atomic.Pointer[func(calls int) (ended func())]
@@ -185,10 +180,10 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 	}
 	s := &Store{
 		id: store.NewID("rep", time.Time{}), log: log, pool: pool, db: stdlib.OpenDBFromPool(pool),
-		ingestions: make(chan *ingestion), nursery: newNursery(), wake: make(chan struct{}, 1), ctx: ctxOwn, stop: stop,
+		ingestions: make(chan *ingestion), wake: make(chan struct{}, 1), ctx: ctxOwn, stop: stop,
 	}
 	s.locks.config = config.ConnConfig
-	s.Reads = portable.NewReads(hasty{s.db}, s.settle, s.failure)
+	s.Reads = portable.NewReads(hasty{s.db}, func(context.Context) {}, s.failure)
 	s.close = sync.OnceValue(s.release)
 	if err := s.await(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -197,9 +192,9 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 }
 
 // letGo has the server end a session soon that freezes within a transaction, or whose machine is gone, so that its locks
-// are not held for long. It also keeps the server from compiling statements: ours are short, whatever the planner expects.
+// are not held for long.
 func letGo(ctx context.Context, conn *pgconn.PgConn) error {
-	_, err := conn.Exec(ctx, "SET jit = off; SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 10; "+
+	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 10; "+
 		"SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3").ReadAll()
 	return err
 }
@@ -257,11 +252,6 @@ func (s *Store) migrate(ctx context.Context) (applied []string, err error) {
 func (s *Store) Close() error { return s.close() }
 
 func (s *Store) release() error {
-	if s.nursery.any() { // else they wait for freshTime
-		if err := s.settle(s.ctx); err != nil {
-			s.log.Warn().Err(err).Msg("leaving fresh deliveries behind, which are made a little later")
-		}
-	}
 	s.stop()
 	s.running.Wait()
 	s.locks.close(context.WithoutCancel(s.ctx))
@@ -354,7 +344,7 @@ func again(do func() error) error {
 		if tries == 5 || !ok {
 			return err
 		}
-		if pg.Code != "40P01" && pg.Code != "40001" && pg.ConstraintName != "deliveries_pkey" { // deadlock, serialization, somebody settled it
+		if pg.Code != "40P01" && pg.Code != "40001" && pg.ConstraintName != "attempts_pkey" { // deadlock, serialization, a number that was taken
 			return err
 		}
 	}

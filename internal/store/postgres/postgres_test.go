@@ -41,7 +41,7 @@ func database(tb testing.TB) string {
 		check(tb, err)
 	}
 	tb.Cleanup(func() {
-		statements := []string{"DELETE FROM lanes", "DELETE FROM wishes", "DELETE FROM arrivals"}
+		statements := []string{"DELETE FROM lanes", "DELETE FROM wishes"}
 		for _, table := range portable.Tables() {
 			statements = append(statements, "DELETE FROM "+table.Name)
 		}

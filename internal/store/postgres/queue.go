@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,16 +14,14 @@ import (
 )
 
 // claimable is the condition under which a lane has something to claim for who lets $1 be out at once.
-const claimable = "l.open AND l.due <= " + clock + " AND " + leased + " < $1"
-
-// leased is how many deliveries of the lane l are out, of those that have rows.
-const leased = "(SELECT COUNT(*) FROM deliveries d WHERE d.webhook = l.webhook AND d.state = 'pending' AND d.leased AND d.next_at > " + clock + ")"
+const claimable = "l.open AND l.due <= " + clock + " AND (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = l.webhook " +
+	"AND d.state = 'pending' AND d.leased AND d.next_at > " + clock + ") < $1"
 
 // Claim takes due deliveries, beginning with the lane that has waited longest since it was last served.
 func (s *Store) Claim(ctx context.Context, lease store.Lease, limit int) (store.Claimed, error) {
 	var claimed store.Claimed
 	err := s.line(ctx, func(ctx context.Context, conn *pgx.Conn) (err error) {
-		claimed, err = s.claim(ctx, conn, lease, limit)
+		claimed, err = claim(ctx, conn, lease, limit)
 		return err
 	})
 	if err != nil {
@@ -33,31 +30,20 @@ func (s *Store) Claim(ctx context.Context, lease store.Lease, limit int) (store.
 	return claimed, nil
 }
 
-func (s *Store) claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (claimed store.Claimed, err error) {
+func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (store.Claimed, error) {
+	var claimed store.Claimed
 	var lanes []string
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
-	b.Queue(hurry)
 	// Another claimer serves what is locked, or who comes in or gives back wakes somebody when it is done.
 	b.Queue("SELECT l.webhook FROM lanes l WHERE "+claimable+" ORDER BY l.due LIMIT $2 FOR UPDATE OF l SKIP LOCKED",
 		lease.PerWebhook, limit).Query(func(rows pgx.Rows) (err error) {
 		lanes, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
-	t := s.queueWaiting(b, lease, limit)
 	if err := send(ctx, conn, b); err != nil {
 		return claimed, err
 	}
-	share := limit
-	if len(lanes) > 0 {
-		share = limit / 2
-	}
-	early, done := t.take(lease.PerWebhook, share)
-	defer func() { done(err == nil) }()
-	for _, n := range early {
-		claimed.Work = append(claimed.Work, store.Work{Delivery: n.Delivery, Event: n.event, Webhook: t.webhooks[n.Webhook]})
-	}
-	lanes = slices.DeleteFunc(lanes, t.served)
 
 	b = &pgx.Batch{}
 	if len(lanes) > 0 {
@@ -73,15 +59,12 @@ func (s *Store) claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, li
 			}
 			return rows.Err()
 		})
-		b.Queue(take, lanes, lease.PerWebhook, limit-len(early), s.id, lease.For.Microseconds(), s.nursery.outs(lanes, t.now)).Query(func(rows pgx.Rows) error {
+		b.Queue(take, lanes, lease.PerWebhook, limit, lease.For.Microseconds()).Query(func(rows pgx.Rows) error {
 			return fill(rows, webhooks, &claimed)
 		})
 		// A lane that is not empty yet goes to the end of the queue.
 		b.Queue("UPDATE lanes l SET due = GREATEST(l.held, "+clock+", COALESCE((SELECT MIN(d.next_at) FROM deliveries d "+
 			"WHERE d.webhook = l.webhook AND d.state = 'pending'), $2)) WHERE l.webhook = "+anyOf1, lanes, int64(never))
-	}
-	if err := t.queue(b); err != nil {
-		return claimed, err
 	}
 	claimed.Next = -1
 	b.Queue("SELECT l.due - "+clock+" FROM lanes l WHERE l.open AND l.due > "+clock+" AND l.due < $1 ORDER BY l.due LIMIT 1", int64(never)).
@@ -101,25 +84,25 @@ func (s *Store) claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, li
 	if err := send(ctx, conn, b); err != nil {
 		return claimed, err
 	}
-	if len(claimed.Work) == limit && (more || s.nursery.any()) {
+	if more && len(claimed.Work) == limit {
 		claimed.Next = 0
 	}
 	return claimed, nil
 }
 
-// take claims due deliveries of the lanes $1, which are locked: at most $2 out for each, at most $3 in all, for $5
-// microseconds. $4 is the replica, and $6 how many fresh ones it has out for each lane. It goes round the lanes, so that each gets its share, and returns each event's body once.
+// take claims due deliveries of the lanes $1, which are locked: at most $2 out for each, at most $3 in all, for $4
+// microseconds. It goes round the lanes, so that each gets its share, and returns each event's body once.
 const take = `WITH lane AS (
-	SELECT l.webhook, l.n, GREATEST(0, $2 - ` + leased + ` - COALESCE(early.out, 0) - l.fresh) AS room
-	FROM unnest((SELECT $1::TEXT[]), (SELECT $6::BIGINT[])) WITH ORDINALITY AS l (webhook, fresh, n)
-	LEFT JOIN ` + elsewhere + ` early ON early.webhook = l.webhook
+	SELECT u.webhook, u.n, GREATEST(0, $2 - (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = u.webhook AND d.state = 'pending'
+		AND d.leased AND d.next_at > ` + clock + `)) AS room
+	FROM unnest((SELECT $1::TEXT[])) WITH ORDINALITY AS u (webhook, n)
 ), due AS (
 	SELECT d.id, d.next_at, row_number() OVER (PARTITION BY lane.n ORDER BY d.next_at, d.id) AS round, lane.n FROM lane CROSS JOIN LATERAL (
 		SELECT id, next_at FROM deliveries WHERE webhook = lane.webhook AND state = 'pending' AND next_at <= ` + clock + `
 		ORDER BY next_at, id LIMIT lane.room) d
 	ORDER BY round, lane.n LIMIT $3
 ), taken AS (
-	UPDATE deliveries d SET leased = TRUE, next_at = ` + clock + ` + $5 FROM due
+	UPDATE deliveries d SET leased = TRUE, next_at = ` + clock + ` + $4 FROM due
 	WHERE d.id = due.id AND d.next_at = due.next_at -- it may have been finished late, meanwhile
 	RETURNING d.id, d.workspace, d.webhook, d.endpoint, d.event, d.type, d.state, d.reason, d.attempts, d.tries, d.last_status, d.next_at,
 		d.created, due.round, due.n
@@ -155,66 +138,42 @@ func (s *Store) Finish(ctx context.Context, outcomes []store.Outcome) error {
 	if len(outcomes) == 0 {
 		return nil
 	}
-	early, settled := s.nursery.finish(outcomes)
-	ready, late, err := s.finish(ctx, early, settled)
-	s.nursery.finished(early, err == nil)
-	if err == nil && len(late) > 0 { // their leases were lost before they had rows
-		var more bool
-		more, _, err = s.finish(ctx, nil, late)
-		ready = ready || more
-	}
-	if err != nil {
-		return s.failure(ctx, "noting outcomes", err)
-	}
-	if ready || retried(outcomes) || s.nursery.any() {
-		s.wakeUp()
-	}
-	return nil
-}
-
-// finish notes the outcomes of fresh deliveries and of those that have rows. ready says that something waits for their webhooks,
-// late are those of the fresh that somebody settled and claimed meanwhile.
-func (s *Store) finish(ctx context.Context, early []*fresh, settled []store.Outcome) (ready bool, late []store.Outcome, err error) {
-	err = s.line(ctx, func(ctx context.Context, conn *pgx.Conn) (err error) {
+	var waiting bool
+	err := s.line(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		defer s.begin(1)()
-		late = nil
-		empty, left := s.nursery.leave(early)
-		defer func() { left(err == nil) }()
-		n, err := listNotes(settled)
-		if err != nil {
-			return err
-		}
-		f, err := listFresh(early)
-		if err != nil {
-			return err
-		}
 		b := &pgx.Batch{}
 		b.Queue("BEGIN")
-		b.Queue(hurry)
-		// Giving room back needs no lock: who counts what is out counts too much at worst.
-		if len(n.back)+len(f.back) > 0 {
-			b.Queue("SELECT FROM lanes WHERE webhook IN (SELECT webhook FROM deliveries WHERE id = "+anyOf1+
-				" UNION SELECT unnest((SELECT $2::TEXT[]))) ORDER BY webhook FOR UPDATE", n.back, f.back)
+		// An outcome that a crash of the server takes back means one more attempt, which the subscriber knows by its webhook-id.
+		b.Queue("SET LOCAL synchronous_commit TO OFF")
+		released, err := queueOutcomes(b, outcomes)
+		if err != nil {
+			return err
 		}
-		queueDrop(b, empty)
-		if len(early) > 0 {
-			f.queue(b, func(lost string) {
-				i := slices.IndexFunc(early, func(d *fresh) bool { return d.ID == lost })
-				late = append(late, *early[i].outcome)
-			})
-		}
-		n.queue(b)
-		if n.released || f.released {
+		if released {
 			b.Queue(announce, s.id)
 		}
 		b.Queue("COMMIT")
 		// Only now: who found these lanes full looks again after its own commit, so that one of us sees the other.
 		b.Queue("SELECT EXISTS (SELECT 1 FROM lanes WHERE open AND due <= "+clock+
-			" AND webhook IN (SELECT webhook FROM deliveries WHERE id = "+anyOf1+" UNION SELECT unnest((SELECT $2::TEXT[]))))", n.id, f.webhook).
-			QueryRow(func(row pgx.Row) error { return row.Scan(&ready) })
+			" AND webhook IN (SELECT webhook FROM deliveries WHERE id = "+anyOf1+"))", ids(outcomes)).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&waiting) })
 		return send(ctx, conn, b)
 	})
-	return ready, late, err
+	if err != nil {
+		return s.failure(ctx, "noting outcomes", err)
+	}
+	if waiting || retried(outcomes) {
+		s.wakeUp()
+	}
+	return nil
+}
+
+func ids(outcomes []store.Outcome) []string {
+	list := make([]string, len(outcomes))
+	for i := range outcomes {
+		list[i] = outcomes[i].Delivery
+	}
+	return list
 }
 
 func retried(outcomes []store.Outcome) bool {
@@ -226,21 +185,15 @@ func retried(outcomes []store.Outcome) bool {
 	return false
 }
 
-// notes are outcomes, column by column, and what they mean.
-type notes struct {
-	id, state, reason, log []string
-	lease, after, hold     []int64
-	tried, status          []int
-
-	back     []string // deliveries that are to be sent again, or hold their lane
-	released bool     // one was, perhaps for another replica
-	again    *notes   // of deliveries that are here already: an earlier lease was lost
-}
-
-// listNotes lists outcomes.
-func listNotes(outcomes []store.Outcome) (*notes, error) {
-	n := &notes{}
-	var again []store.Outcome
+// queueOutcomes notes outcomes. It reports whether one was released, perhaps for another replica.
+func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err error) {
+	var o struct {
+		id, state, reason, log []string
+		lease, after, hold     []int64
+		tried, status          []int
+	}
+	var back []string         // deliveries that are to be sent again, or hold their lane
+	var again []store.Outcome // of deliveries that have one in o: an earlier lease was lost
 	noted := make(map[string]bool)
 	for i := range outcomes {
 		out := &outcomes[i]
@@ -249,59 +202,45 @@ func listNotes(outcomes []store.Outcome) (*notes, error) {
 			continue
 		}
 		noted[out.Delivery] = true
-		if err := n.add(out); err != nil {
-			return nil, err
+		state, reason, after := store.DeliveryPending, "", time.Duration(0)
+		switch out.Verdict {
+		case store.VerdictDelivered:
+			state = store.DeliveryDelivered
+		case store.VerdictDead:
+			state, reason = store.DeliveryDead, portable.Phrase(out.Reason)
+		case store.VerdictRetry:
+			after = out.After
+		case store.VerdictRelease:
+			released = true
+		default:
+			return false, fmt.Errorf("delivery %s: %q is no verdict", out.Delivery, out.Verdict)
 		}
-	}
-	if len(again) > 0 {
-		more, err := listNotes(again)
+		if state == store.DeliveryPending || out.Hold > 0 {
+			back = append(back, out.Delivery)
+		}
+		tried, status := 0, 0
+		if out.Attempt != nil {
+			tried, status = 1, out.Attempt.Status
+		}
+		line, err := portable.LogLine(out.Attempt)
 		if err != nil {
-			return nil, err
+			return false, fmt.Errorf("delivery %s: %w", out.Delivery, err)
 		}
-		n.again, n.released = more, n.released || more.released
+		o.id, o.state, o.reason = append(o.id, out.Delivery), append(o.state, string(state)), append(o.reason, reason)
+		o.lease, o.log = append(o.lease, portable.Micros(out.Lease)), append(o.log, line)
+		o.after, o.hold = append(o.after, after.Microseconds()), append(o.hold, out.Hold.Microseconds())
+		o.tried, o.status = append(o.tried, tried), append(o.status, status)
 	}
-	return n, nil
-}
-
-func (n *notes) add(out *store.Outcome) error {
-	state, reason, after := store.DeliveryPending, "", time.Duration(0)
-	switch out.Verdict {
-	case store.VerdictDelivered:
-		state = store.DeliveryDelivered
-	case store.VerdictDead:
-		state, reason = store.DeliveryDead, portable.Phrase(out.Reason)
-	case store.VerdictRetry:
-		after = out.After
-	case store.VerdictRelease:
-		n.released = true
-	default:
-		return fmt.Errorf("delivery %s: %q is no verdict", out.Delivery, out.Verdict)
+	// Giving room back needs no lock: who counts what is out counts too much at worst.
+	if len(back) > 0 {
+		b.Queue("SELECT FROM lanes WHERE webhook IN (SELECT webhook FROM deliveries WHERE id = "+anyOf1+") ORDER BY webhook FOR UPDATE", back)
 	}
-	if state == store.DeliveryPending || out.Hold > 0 {
-		n.back = append(n.back, out.Delivery)
+	b.Queue(conclude, o.id, o.state, o.reason, o.lease, o.after, o.hold, o.tried, o.status, o.log)
+	if len(again) > 0 {
+		more, err := queueOutcomes(b, again)
+		return released || more, err
 	}
-	tried, status := 0, 0
-	if out.Attempt != nil {
-		tried, status = 1, out.Attempt.Status
-	}
-	line, err := portable.LogLine(out.Attempt)
-	if err != nil {
-		return fmt.Errorf("delivery %s: %w", out.Delivery, err)
-	}
-	n.id, n.state, n.reason = append(n.id, out.Delivery), append(n.state, string(state)), append(n.reason, reason)
-	n.lease, n.log = append(n.lease, portable.Micros(out.Lease)), append(n.log, line)
-	n.after, n.hold = append(n.after, after.Microseconds()), append(n.hold, out.Hold.Microseconds())
-	n.tried, n.status = append(n.tried, tried), append(n.status, status)
-	return nil
-}
-
-func (n *notes) queue(b *pgx.Batch) {
-	if len(n.id) > 0 {
-		b.Queue(conclude, n.id, n.state, n.reason, n.lease, n.after, n.hold, n.tried, n.status, n.log)
-	}
-	if n.again != nil {
-		n.again.queue(b)
-	}
+	return released, nil
 }
 
 // conclude stores outcomes, of a delivery one at most. One whose lease was lost adds its attempt to the log and nothing else.
@@ -320,12 +259,9 @@ const conclude = `WITH o AS (
 	), lane AS (
 		SELECT webhook, MIN(next_at) FILTER (WHERE state = 'pending') AS next, MAX(hold) AS hold FROM done GROUP BY webhook
 	)
-	` + advance
-
-// advance has lanes wait for what became due of them, or is held.
-const advance = "UPDATE lanes l SET held = GREATEST(l.held, " + clock + " + lane.hold), " +
-	"due = GREATEST(l.held, " + clock + " + lane.hold, LEAST(l.due, lane.next)) " +
-	"FROM lane WHERE l.webhook = lane.webhook AND (lane.hold > 0 OR lane.next < l.due)"
+	UPDATE lanes l SET held = GREATEST(l.held, ` + clock + ` + lane.hold),
+		due = GREATEST(l.held, ` + clock + ` + lane.hold, LEAST(l.due, lane.next))
+	FROM lane WHERE l.webhook = lane.webhook AND (lane.hold > 0 OR lane.next < l.due)`
 
 // ownLane locks the lane of a webhook of the workspace.
 func ownLane(ctx context.Context, tx *sql.Tx, workspace, webhook string) (store.Webhook, error) {
@@ -364,11 +300,7 @@ func (s *Store) hasten(ctx context.Context, tx *sql.Tx, webhook string) error {
 // Retry makes a delivery due now.
 func (s *Store) Retry(ctx context.Context, workspace, id string) (store.Delivery, error) {
 	defer s.wakeUp()
-	const doing = "retrying a delivery"
-	if err := s.settle(ctx); err != nil {
-		return store.Delivery{}, s.failure(ctx, doing, err)
-	}
-	return ask(ctx, s, doing, func(ctx context.Context, tx *sql.Tx) (store.Delivery, error) {
+	return ask(ctx, s, "retrying a delivery", func(ctx context.Context, tx *sql.Tx) (store.Delivery, error) {
 		d, err := portable.Delivery(ctx, tx, workspace, id)
 		if err != nil {
 			return d, err
@@ -470,10 +402,6 @@ func (s *Store) Replay(
 		if err := lockEvents(ctx, tx, w.Endpoint, names, func(id string) { there[id] = true }); err != nil {
 			return step, err
 		}
-		// What is fresh is on its way, and will have its row.
-		if err := freshEvents(ctx, tx, webhook, func(id string) { delete(there, id) }); err != nil {
-			return step, err
-		}
 		at, err := now(ctx, tx)
 		if err != nil {
 			return step, err
@@ -485,7 +413,7 @@ func (s *Store) Replay(
 				list = append(list, portable.NewDelivery(&w, &events[i], at))
 			}
 		}
-		query, args := insertDeliveries(list, "DO UPDATE SET state = excluded.state, reason = '', "+
+		query, args := insertDeliveries(list, make([]bool, len(list)), "DO UPDATE SET state = excluded.state, reason = '', "+
 			"tries = 0, next_at = excluded.next_at, leased = FALSE WHERE deliveries.state <> 'pending'")
 		result, err := tx.ExecContext(ctx, query, args...)
 		if err != nil {
@@ -502,11 +430,7 @@ func (s *Store) Replay(
 
 // Prune forgets what has had its time. Of several replicas one does it at a time.
 func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (int, error) {
-	const doing = "pruning"
-	if err := s.settle(ctx); err != nil {
-		return 0, s.failure(ctx, doing, err)
-	}
-	return ask(ctx, s, doing, func(ctx context.Context, tx *sql.Tx) (int, error) {
+	return ask(ctx, s, "pruning", func(ctx context.Context, tx *sql.Tx) (int, error) {
 		var mine bool
 		if err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(hashtextextended('prune', 0))").Scan(&mine); err != nil || !mine {
 			return 0, err

@@ -40,7 +40,7 @@ func OpenTarget(ctx context.Context, url string, log zerolog.Logger) (*Target, e
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	return &Target{Reads: portable.NewReads(s.db, s.settle, s.failure), store: s, release: release}, nil
+	return &Target{Reads: portable.NewReads(s.db, func(context.Context) {}, s.failure), store: s, release: release}, nil
 }
 
 // Close lets go of the database.

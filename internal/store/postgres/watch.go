@@ -65,16 +65,13 @@ func (s *Store) hear() error {
 	}
 }
 
-// poll settles what is overdue and wakes the dispatcher now and then, for what a lost notification or a dead replica left behind.
+// poll wakes the dispatcher now and then, for what a lost notification or a dead replica left behind.
 func (s *Store) poll() {
 	tick := time.NewTicker(pollEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-tick.C:
-			if err := s.settleThose(s.ctx, overdue); err != nil && s.ctx.Err() == nil {
-				s.log.Warn().Err(err).Msg("fresh deliveries that waited too long cannot be queued")
-			}
 			s.wakeUp()
 		case <-s.ctx.Done():
 			return
@@ -114,11 +111,8 @@ func (s *Store) countAll() {
 // count counts the backlog and says how long it took.
 func (s *Store) count(ctx context.Context) (b store.Backlog, took time.Duration, err error) {
 	var micros int64
-	err = s.pool.QueryRow(ctx, `WITH early AS (SELECT webhook, taken FROM fresh),
-		queued AS (SELECT webhook, SUM(n) AS n FROM (SELECT webhook, COUNT(*) AS n FROM deliveries WHERE state = 'pending' GROUP BY webhook
-			UNION ALL SELECT webhook, COUNT(*) FROM early GROUP BY webhook) AS parts GROUP BY webhook),
-		out AS (SELECT webhook, SUM(n) AS n FROM (SELECT webhook, COUNT(*) AS n FROM deliveries WHERE state = 'pending' AND leased GROUP BY webhook
-			UNION ALL SELECT webhook, COUNT(*) FROM early WHERE taken GROUP BY webhook) AS parts GROUP BY webhook)
+	err = s.pool.QueryRow(ctx, `WITH queued AS (SELECT webhook, COUNT(*) AS n FROM deliveries WHERE state = 'pending' GROUP BY webhook),
+		out AS (SELECT webhook, COUNT(*) AS n FROM deliveries WHERE state = 'pending' AND leased GROUP BY webhook)
 		SELECT COALESCE(SUM(q.n) FILTER (WHERE l.open), 0)::BIGINT, COALESCE(SUM(q.n) FILTER (WHERE NOT l.open), 0)::BIGINT,
 			COALESCE(SUM(o.n) FILTER (WHERE l.open), 0)::BIGINT, pg_database_size(current_database()),
 			(EXTRACT(EPOCH FROM clock_timestamp() - statement_timestamp()) * 1000000)::BIGINT

@@ -130,7 +130,7 @@ func (s *Store) start(ctx context.Context) error {
 	s.readDB.SetMaxOpenConns(readers)
 	s.readDB.SetMaxIdleConns(readers)
 	s.reads = &prepared{on: s.readDB}
-	s.Reads = portable.NewReads(s.reads, func(ctx context.Context) error { s.settle(ctx); return nil }, s.failure)
+	s.Reads = portable.NewReads(s.reads, s.settle, s.failure)
 	if s.conn, err = s.writeDB.Conn(ctx); err != nil {
 		return err
 	}
