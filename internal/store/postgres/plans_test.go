@@ -92,6 +92,12 @@ func explained(t *testing.T, vacuum string, some int, use func(*Store)) {
 	for range 8 { // they come after five
 		use(s)
 	}
+	judgePlans(t, own, some, func(string) bool { return true })
+}
+
+// judgePlans reports the faults that matter of what the server has explained.
+func judgePlans(t *testing.T, own *pgtest.Server, some int, matters func(fault string) bool) {
+	t.Helper()
 	text, err := own.Log()
 	check(t, err)
 	plans, faults := 0, make(map[string]bool)
@@ -105,13 +111,58 @@ func explained(t *testing.T, vacuum string, some int, use func(*Store)) {
 			continue // counts the backlog, beside everything else
 		}
 		plans++
-		p.Plan.judge(func(fault string) { faults[p.Text+"\n\t"+fault] = true })
+		p.Plan.judge(func(fault string) {
+			if matters(fault) {
+				faults[p.Text+"\n\t"+fault] = true
+			}
+		})
 	}
 	for fault := range faults {
 		t.Error(fault)
 	}
 	if plans < some {
 		t.Errorf("there were %d plans, want many", plans)
+	}
+}
+
+// A plan that was made while the tables were empty is kept, and still fits when they have grown.
+func TestPlansOfTheFirstMinute(t *testing.T) {
+	t.Parallel()
+	for name, lease := range map[string]store.Lease{"born claimed": wide, "claimed": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			own := pgtest.Need(t, "fsync=off", "session_preload_libraries=auto_explain", "auto_explain.log_min_duration=0",
+				"auto_explain.log_format=json", "auto_explain.log_analyze=on", "auto_explain.log_timing=off", "autovacuum=off")
+			s := open(t, own.URL("postgres"))
+			e := line(t, s, 10)
+			for n := range 300 {
+				in := make([]store.NewEvent, 10)
+				for i := range in {
+					in[i] = event(e, 10*n+i)
+				}
+				stored, err := s.Ingest(t.Context(), in, lease)
+				check(t, err)
+				claimed, err := s.Claim(t.Context(), wide, 1000)
+				check(t, err)
+				work := claimed.Work
+				for _, in := range stored {
+					work = append(work, in.Work...)
+				}
+				outcomes := make([]store.Outcome, len(work))
+				for i, w := range work {
+					outcomes[i] = store.Outcome{
+						Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Verdict: store.VerdictDelivered, Attempt: &store.Attempt{At: time.Now(), Status: 200},
+					}
+				}
+				check(t, s.Finish(t.Context(), outcomes))
+			}
+			judgePlans(t, own, 1000, func(fault string) bool {
+				var rows int
+				_, err := fmt.Sscanf(fault, "looks at %d rows", &rows)
+				check(t, err)
+				return rows > most
+			})
+		})
 	}
 }
 

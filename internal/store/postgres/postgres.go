@@ -163,7 +163,7 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 	if _, found := config.ConnConfig.RuntimeParams["application_name"]; !found {
 		config.ConnConfig.RuntimeParams["application_name"] = "stripe-connector"
 	}
-	config.ConnConfig.AfterConnect = letGo
+	config.ConnConfig.AfterConnect = setUp
 	if !strings.Contains(url, "connect_timeout") {
 		config.ConnConfig.ConnectTimeout = patience
 	}
@@ -191,11 +191,12 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 	return s, nil
 }
 
-// letGo has the server end a session soon that freezes within a transaction, or whose machine is gone, so that its locks
-// are not held for long.
-func letGo(ctx context.Context, conn *pgconn.PgConn) error {
+// setUp has the server end a session soon that freezes within a transaction, or whose machine is gone, so that its locks are not
+// held for long. And it has the server look for an index in tables that are small still, since it keeps its plans when they grow;
+// what finds none it would then take for so long that it compiles it.
+func setUp(ctx context.Context, conn *pgconn.PgConn) error {
 	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 10; "+
-		"SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3").ReadAll()
+		"SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET enable_seqscan = off; SET jit = off").ReadAll()
 	return err
 }
 

@@ -91,7 +91,8 @@ func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (s
 }
 
 // take claims due deliveries of the lanes $1, which are locked: at most $2 out for each, at most $3 in all, for $4
-// microseconds. It goes round the lanes, so that each gets its share, and returns each event's body once.
+// microseconds. It goes round the lanes, so that each gets its share, and returns each event's body once. The concatenation keeps a
+// young database from looking for an event among all of its endpoint.
 const take = `WITH lane AS (
 	SELECT u.webhook, u.n, GREATEST(0, $2 - (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = u.webhook AND d.state = 'pending'
 		AND d.leased AND d.next_at > ` + clock + `)) AS room
@@ -110,7 +111,7 @@ const take = `WITH lane AS (
 SELECT t.id, t.workspace, t.webhook, t.endpoint, t.event, t.type, t.state, t.reason, t.attempts, t.tries, t.last_status, t.next_at,
 	t.created, e.id, e.endpoint, e.workspace, e.type, e.account, e.livemode, e.api_version, e.source, e.object, e.created, e.received,
 	CASE WHEN row_number() OVER (PARTITION BY t.endpoint, t.event ORDER BY t.round, t.n) = 1 THEN e.body END, e.trace
-FROM taken t JOIN events e ON e.endpoint = t.endpoint AND e.id = t.event ORDER BY t.round, t.n`
+FROM taken t JOIN events e ON e.id = t.event AND e.endpoint || '' = t.endpoint ORDER BY t.round, t.n`
 
 // fill makes work of the rows of take.
 func fill(rows pgx.Rows, webhooks map[string]*store.Webhook, claimed *store.Claimed) error {
@@ -243,7 +244,8 @@ func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err e
 	return released, nil
 }
 
-// conclude stores outcomes, of a delivery one at most. One whose lease was lost adds its attempt to the log and nothing else.
+// conclude stores outcomes, of a delivery one at most. One whose lease was lost adds its attempt to the log and nothing else. The
+// concatenation keeps the server from looking for each delivery among all that are leased.
 const conclude = `WITH o AS (
 		SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::INTEGER[], $8::INTEGER[], $9::TEXT[])
 			AS o (id, state, reason, lease, after, hold, tried, status, log)
@@ -251,11 +253,12 @@ const conclude = `WITH o AS (
 		UPDATE deliveries d SET state = o.state, reason = o.reason, leased = FALSE, attempts = d.attempts + o.tried,
 			tries = d.tries + o.tried, last_status = CASE WHEN o.tried > 0 THEN o.status ELSE d.last_status END,
 			next_at = CASE WHEN o.state = 'pending' THEN ` + clock + ` + o.after ELSE 0 END, log = d.log || o.log
-		FROM o WHERE d.id = o.id AND d.state = 'pending' AND d.leased AND d.next_at = o.lease
-		RETURNING d.webhook, d.state, d.next_at, o.hold
+		FROM o WHERE d.id = o.id AND d.state || '' = 'pending' AND d.leased AND d.next_at = o.lease
+		RETURNING d.id, d.webhook, d.state, d.next_at, o.hold
+	), lost AS (
+		SELECT id, log FROM o WHERE log <> '' AND id NOT IN (SELECT id FROM done)
 	), late AS (
-		UPDATE deliveries d SET log = d.log || o.log
-		FROM o WHERE d.id = o.id AND o.log <> '' AND NOT (d.state = 'pending' AND d.leased AND d.next_at = o.lease)
+		UPDATE deliveries d SET log = d.log || lost.log FROM lost WHERE d.id = lost.id
 	), lane AS (
 		SELECT webhook, MIN(next_at) FILTER (WHERE state = 'pending') AS next, MAX(hold) AS hold FROM done GROUP BY webhook
 	)
