@@ -345,7 +345,7 @@ func again(do func() error) error {
 		if tries == 5 || !ok {
 			return err
 		}
-		if pg.Code != "40P01" && pg.Code != "40001" && pg.ConstraintName != "attempts_pkey" { // deadlock, serialization, a number that was taken
+		if pg.Code != "40P01" && pg.Code != "40001" { // deadlock, serialization
 			return err
 		}
 	}
