@@ -3,8 +3,6 @@ package sqlite
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
@@ -96,17 +94,7 @@ func TestFreshCrash(t *testing.T) {
 	ingest(t, s, narrow, event(e, 3, 10), event(e, 4, 10))
 	delivered(t, s, first[:3]...)
 	wantRows(t, s, "before the crash", 3, 2)
-	left := filepath.Join(t.TempDir(), "connector.db")
-	for _, suffix := range []string{"", "-wal"} {
-		b, err := os.ReadFile(path + suffix)
-		if err == nil {
-			err = os.WriteFile(left+suffix, b, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	s = open(t, left)
+	s = open(t, killed(t, path))
 	wantRows(t, s, "after it", 8, 0)
 	claimed, err := s.Claim(t.Context(), lease, 100)
 	if err != nil || len(claimed.Work) != 5 {

@@ -351,23 +351,29 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// TestCrash copies the files of a store that is in use, as a kill would leave them.
-func TestCrash(t *testing.T) {
-	t.Parallel()
-	path := file(t)
-	s := open(t, path)
-	fill(t, s, 20)
-	left := filepath.Join(t.TempDir(), "connector.db")
+// killed copies the files of a store that is in use, as a kill would leave them.
+func killed(tb testing.TB, path string) (left string) {
+	tb.Helper()
+	left = filepath.Join(tb.TempDir(), "connector.db")
 	for _, suffix := range []string{"", "-wal"} {
 		b, err := os.ReadFile(path + suffix)
 		if err == nil {
 			err = os.WriteFile(left+suffix, b, 0o600)
 		}
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 	}
-	claimed, err := open(t, left).Claim(t.Context(), lease, 100)
+	return left
+}
+
+// TestCrash: what was acknowledged outlives a kill.
+func TestCrash(t *testing.T) {
+	t.Parallel()
+	path := file(t)
+	s := open(t, path)
+	fill(t, s, 20)
+	claimed, err := open(t, killed(t, path)).Claim(t.Context(), lease, 100)
 	if err != nil || len(claimed.Work) != 20 {
 		t.Errorf("claimed %d, %v, want 20", len(claimed.Work), err)
 	}
