@@ -107,7 +107,7 @@ func FuzzOpenEnvelope(f *testing.F) {
 			Type    string `json:"type"`
 			Account string `json:"account"`
 		}
-		// Its keys are of any case, and there is no body with two.
+		// encoding/json takes keys in any case, hence mixed.
 		if err := json.Unmarshal(body, &want); err != nil {
 			t.Errorf("openEnvelope() took what is no JSON object of texts: %q", body)
 		}

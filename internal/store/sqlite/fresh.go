@@ -152,7 +152,7 @@ func (t *tx) keep(ctx context.Context) error {
 			deliveries = append(deliveries, f.delivery())
 		}
 	}
-	text, err := portable.PackArrival(deliveries)
+	text, err := packArrival(deliveries)
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func (s *Store) settle(ctx context.Context) {
 
 // recoverFresh gives rows to what was fresh when the process before this one ended.
 func recoverFresh(ctx context.Context, q portable.Querier) error {
-	texts, err := portable.Arrivals(ctx, q)
+	texts, err := arrivals(ctx, q)
 	if err != nil || len(texts) == 0 {
 		return err
 	}
@@ -207,7 +207,7 @@ func recoverFresh(ctx context.Context, q portable.Querier) error {
 		return err
 	}
 	for _, text := range texts {
-		deliveries, err := portable.UnpackArrival(text)
+		deliveries, err := unpackArrival(text)
 		if err != nil {
 			return err
 		}

@@ -4,7 +4,7 @@
 //	writer.go   the one goroutine that writes: whatever waits shares a transaction and an fsync
 //	lanes.go    what is due and what is claimed, in memory, one lane for each webhook
 //	queue.go    the event line: ingest, claim, finish, send again, prune
-//	fresh.go    deliveries that have no row yet, because most get it with their outcome
+//	fresh.go    deliveries that have no row yet, because most get it with their outcome; arrivals.go: how they are kept until then
 //	recent.go   the latest events, so that claims need not read them
 //	nouns.go    everything else, on the shared statements of portable
 //

@@ -1,11 +1,13 @@
-package portable
+package sqlite
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"stripe-connector/internal/store"
+	"stripe-connector/internal/store/portable"
 )
 
 // arrived is what an arrival's text has of an event and its deliveries.
@@ -18,15 +20,15 @@ type arrived struct {
 	To        [][2]string `json:"to"`      // ids of deliveries and their webhooks
 }
 
-// PackArrival makes the text of an arrival: deliveries that are pending and were never attempted. Those of one event are to
+// packArrival makes the text of an arrival: deliveries that are pending and were never attempted. Those of one event are to
 // follow each other.
-func PackArrival(deliveries []store.Delivery) (string, error) {
+func packArrival(deliveries []store.Delivery) (string, error) {
 	var events []arrived
 	for i := range deliveries {
 		d, n := &deliveries[i], len(events)
 		if n == 0 || events[n-1].Event != d.Event || events[n-1].Endpoint != d.Endpoint {
 			events = append(events, arrived{
-				Event: d.Event, Endpoint: d.Endpoint, Workspace: d.Workspace, Type: d.Type, Created: Micros(d.Created),
+				Event: d.Event, Endpoint: d.Endpoint, Workspace: d.Workspace, Type: d.Type, Created: portable.Micros(d.Created),
 			})
 			n++
 		}
@@ -36,14 +38,25 @@ func PackArrival(deliveries []store.Delivery) (string, error) {
 	return string(text), err
 }
 
-// Arrivals reads the texts of all arrivals.
-func Arrivals(ctx context.Context, q Querier) ([]string, error) {
-	scan := func(row scanner) (text string, err error) { return text, row.Scan(&text) }
-	return all(ctx, q, scan, "SELECT deliveries FROM arrivals ORDER BY id")
+// arrivals reads the texts of all arrivals.
+func arrivals(ctx context.Context, q portable.Querier) (texts []string, err error) {
+	rows, err := q.QueryContext(ctx, "SELECT deliveries FROM arrivals ORDER BY id")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var text string
+		if err := rows.Scan(&text); err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	return texts, rows.Err()
 }
 
-// UnpackArrival returns the deliveries of an arrival, due since they were made.
-func UnpackArrival(text string) ([]store.Delivery, error) {
+// unpackArrival returns the deliveries of an arrival, due since they were made.
+func unpackArrival(text string) ([]store.Delivery, error) {
 	var events []arrived
 	if err := json.Unmarshal([]byte(text), &events); err != nil {
 		return nil, fmt.Errorf("reading an arrival: %w", err)
@@ -53,7 +66,7 @@ func UnpackArrival(text string) ([]store.Delivery, error) {
 		for _, to := range e.To {
 			deliveries = append(deliveries, store.Delivery{
 				ID: to[0], Workspace: e.Workspace, Webhook: to[1], Endpoint: e.Endpoint, Event: e.Event, Type: e.Type,
-				State: store.DeliveryPending, NextAt: Time(e.Created), Created: Time(e.Created),
+				State: store.DeliveryPending, NextAt: portable.Time(e.Created), Created: portable.Time(e.Created),
 			})
 		}
 	}
