@@ -151,7 +151,7 @@ func TestNewSigningSecret(t *testing.T) {
 func TestDeliverNeedsSecret(t *testing.T) {
 	t.Parallel()
 	d := NewDeliverer(time.Second, true, time.Now)
-	d.client.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
+	d.transport = roundTripper(func(*http.Request) (*http.Response, error) {
 		t.Error("an unsigned request was sent")
 		return respond(200), nil
 	})
@@ -244,7 +244,7 @@ func TestDeliverHasOneDeadline(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := NewDeliverer(30*time.Second, true, time.Now)
-				d.client.Transport = tt.subscriber
+				d.transport = tt.subscriber
 				a := d.deliver(t.Context(), testMessage("http://example.com"))
 				if a.Duration != 30*time.Second || a.Verdict != verdictRetry || a.Status != tt.status {
 					t.Errorf("answer = %+v, want a failure after 30 s", a)
@@ -268,7 +268,7 @@ func TestDeliverReadsBounded(t *testing.T) {
 	t.Parallel()
 	body := &flood{}
 	d := NewDeliverer(10*time.Second, true, time.Now)
-	d.client.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
+	d.transport = roundTripper(func(*http.Request) (*http.Response, error) {
 		return &http.Response{StatusCode: 200, Body: body}, nil
 	})
 	a := d.deliver(t.Context(), testMessage("http://example.com"))

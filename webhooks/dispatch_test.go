@@ -29,7 +29,7 @@ type bench struct {
 func startDispatcher(t *testing.T, queue *memoryQueue, schedule Schedule, subscriber roundTripper) *bench {
 	t.Helper()
 	deliverer := NewDeliverer(30*time.Second, true, time.Now)
-	deliverer.client.Transport = subscriber
+	deliverer.transport = subscriber
 	d := NewDispatcher(DispatcherConfig{
 		Store: queue, Secrets: tagSeal{}, Deliverer: deliverer, Schedule: schedule, Grace: 10 * time.Second,
 		Now: time.Now, Random: func() float64 { return 0.5 }, Log: zerolog.Nop(),

@@ -284,7 +284,7 @@ func (w *world) supervise(end <-chan struct{}) {
 			return
 		}
 		deliverer := NewDeliverer(30*time.Second, true, clock)
-		deliverer.client.Transport = roundTripper(p.toSubscriber)
+		deliverer.transport = roundTripper(p.toSubscriber)
 		access := &mortal{process: p}
 		p.dispatcher = NewDispatcher(DispatcherConfig{
 			Store: access, Secrets: tagSeal{}, Deliverer: deliverer, Schedule: Schedule{5 * time.Second, time.Minute, 10 * time.Minute, time.Hour},
