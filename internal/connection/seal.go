@@ -13,6 +13,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -142,7 +143,8 @@ func keyOf(head string) string { return head[1 : len(head)-timeSize] }
 func associated(parts ...string) []byte {
 	var b []byte
 	for _, p := range parts {
-		b = fmt.Appendf(b, "%d:%s", len(p), p)
+		b = strconv.AppendInt(b, int64(len(p)), 10)
+		b = append(append(b, ':'), p...)
 	}
 	return b
 }
