@@ -18,6 +18,10 @@ const (
 	// laneWidth is how many attempts a webhook may have under way at once.
 	laneWidth = 16
 
+	// laneDepth is how many deliveries of a webhook may be claimed at once: those that are attempted, and as many again, so that
+	// an attempt that ends makes way for the next one without waiting for the store.
+	laneDepth = 2 * laneWidth
+
 	// maxOut and maxOutBytes bound what is under way for all webhooks together, however long the backlog.
 	maxOut      = 4096
 	maxOutBytes = 256 << 20
@@ -67,8 +71,8 @@ type DispatcherStore interface {
 }
 
 // A Dispatcher claims due deliveries, has each attempted, and takes the outcomes back to the store. The store keeps the
-// lanes: no webhook has more than laneWidth attempts under way, so one that hangs takes no room from the others. The
-// dispatcher keeps no queue; what it has no room for stays in the store.
+// lanes: of no webhook more than laneDepth deliveries are claimed, of which laneWidth are attempted, so one that hangs takes
+// no room from the others. What there is no room for stays in the store.
 type Dispatcher struct {
 	DispatcherConfig
 
@@ -80,9 +84,21 @@ type Dispatcher struct {
 
 	mu       sync.Mutex
 	running  bool
-	attempts sync.WaitGroup // begun only while running
-	out      int            // attempts whose outcome the store does not have yet
-	outBytes int64          // of their events
+	attempts sync.WaitGroup   // begun only while running
+	lanes    map[string]*lane // by webhook, of which something is claimed and not attempted to the end
+	out      int              // deliveries that are claimed and whose outcome the store does not have yet
+	outBytes int64            // of their events
+}
+
+// A lane is what is claimed of a webhook.
+type lane struct {
+	waiting []claimed
+	busy    int // attempts under way
+}
+
+type claimed struct {
+	work store.Work
+	at   time.Time
 }
 
 // finished is an outcome on its way to the store, with the room that it gives back.
@@ -101,7 +117,8 @@ func NewDispatcher(cfg DispatcherConfig) *Dispatcher {
 	}
 	ctx, cut := context.WithCancel(context.Background())
 	return &Dispatcher{
-		DispatcherConfig: cfg, outcomes: make(chan finished), freed: make(chan struct{}, 1), ctx: ctx, cut: cut,
+		DispatcherConfig: cfg, outcomes: make(chan finished), freed: make(chan struct{}, 1), lanes: make(map[string]*lane),
+		ctx: ctx, cut: cut,
 	}
 }
 
@@ -119,9 +136,11 @@ func (d *Dispatcher) Run(ctx context.Context) {
 		d.finish(flush)
 	}()
 
-	d.setRunning(true)
+	d.mu.Lock()
+	d.running = true
+	d.mu.Unlock()
 	d.claim(ctx)
-	d.setRunning(false)
+	d.end()
 
 	grace := time.AfterFunc(d.Grace, d.cut)
 	defer grace.Stop()
@@ -142,10 +161,14 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	<-flushed
 }
 
-func (d *Dispatcher) setRunning(running bool) {
+// end has nothing begin any more.
+func (d *Dispatcher) end() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.running = running
+	for _, l := range d.lanes {
+		d.recall(l)
+	}
+	d.running = false
 }
 
 // Lease is what may be claimed now; nothing when we are full or not running. The fuller we are, the narrower the lanes, so
@@ -162,8 +185,8 @@ func (d *Dispatcher) room() (store.Lease, int) {
 	if !d.running || room <= 0 || d.outBytes >= maxOutBytes {
 		return store.Lease{}, 0
 	}
-	width := (laneWidth*room + maxOut - 1) / maxOut
-	return store.Lease{PerWebhook: width, For: d.Deliverer.timeout + leaseMargin}, min(room, claimBatch)
+	depth := (laneDepth*room + maxOut - 1) / maxOut
+	return store.Lease{PerWebhook: depth, For: d.Deliverer.timeout + leaseMargin}, min(room, claimBatch)
 }
 
 // Take attempts work that was claimed with Lease not long before. It does not wait for it. When the dispatcher no longer
@@ -172,29 +195,93 @@ func (d *Dispatcher) Take(ctx context.Context, work []store.Work) {
 	if len(work) == 0 || d.begin(work, d.Now()) {
 		return
 	}
-	released := make([]store.Outcome, len(work))
+	outcomes := make([]store.Outcome, len(work))
 	for i, w := range work {
-		released[i] = store.Outcome{Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Verdict: store.VerdictRelease}
+		outcomes[i] = released(w)
 	}
-	if err := d.Store.Finish(ctx, released); err != nil {
+	if err := d.Store.Finish(ctx, outcomes); err != nil {
 		d.Log.Warn().Err(err).Int("deliveries", len(work)).Msg("releasing deliveries; they are tried again after their lease")
 	}
 }
 
-// begin starts an attempt for each work, unless the dispatcher is not running.
-func (d *Dispatcher) begin(work []store.Work, claimed time.Time) bool {
+// begin puts work that was claimed at the given time into its lanes, unless the dispatcher is not running.
+func (d *Dispatcher) begin(work []store.Work, at time.Time) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if !d.running {
 		return false
 	}
 	for _, w := range work {
-		size := int64(len(w.Event.Body))
 		d.out++
-		d.outBytes += size
-		d.attempts.Go(func() { d.outcomes <- finished{d.attempt(d.ctx, w, claimed), size} })
+		d.outBytes += int64(len(w.Event.Body))
+		l := d.lanes[w.Webhook.ID]
+		if l == nil {
+			l = &lane{}
+			d.lanes[w.Webhook.ID] = l
+		}
+		l.waiting = append(l.waiting, claimed{w, at})
+		if l.busy < laneWidth {
+			l.busy++
+			d.attempts.Go(func() { d.serve(w.Webhook.ID, l) })
+		}
 	}
 	return true
+}
+
+// Recall gives back what is claimed of a webhook and not attempted yet. It is for who has changed the webhook, so that what
+// was claimed before does not go out as if nothing had happened.
+func (d *Dispatcher) Recall(webhook string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l := d.lanes[webhook]; l != nil && d.running {
+		d.recall(l)
+	}
+}
+
+func (d *Dispatcher) recall(l *lane) {
+	if len(l.waiting) == 0 {
+		return
+	}
+	waiting := l.waiting
+	l.waiting = nil
+	d.attempts.Go(func() {
+		for _, c := range waiting {
+			d.outcomes <- finished{released(c.work), int64(len(c.work.Event.Body))}
+		}
+	})
+}
+
+func released(w store.Work) store.Outcome {
+	return store.Outcome{Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Verdict: store.VerdictRelease}
+}
+
+// serve attempts what waits in a lane, one after the other, until nothing does.
+func (d *Dispatcher) serve(webhook string, l *lane) {
+	for {
+		c, more := d.next(webhook, l)
+		if !more {
+			return
+		}
+		o := d.attempt(d.ctx, c.work, c.at)
+		d.outcomes <- finished{o, int64(len(c.work.Event.Body))}
+		if o.Hold > 0 {
+			d.Recall(webhook)
+		}
+	}
+}
+
+// next takes what has waited longest in a lane. Without anything, an attempt less is under way there.
+func (d *Dispatcher) next(webhook string, l *lane) (c claimed, more bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(l.waiting) == 0 {
+		if l.busy--; l.busy == 0 {
+			delete(d.lanes, webhook)
+		}
+		return c, false
+	}
+	c, l.waiting = l.waiting[0], l.waiting[1:]
+	return c, true
 }
 
 // claim takes what is due until the context is done. Between claims it sleeps until the store wakes it, until the time that
@@ -212,7 +299,7 @@ func (d *Dispatcher) claim(ctx context.Context) {
 			}
 			continue
 		}
-		claimed := d.Now()
+		at := d.Now()
 		got, err := d.claimNow(ctx, lease, limit)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -222,7 +309,7 @@ func (d *Dispatcher) claim(ctx context.Context) {
 			continue
 		}
 		trouble.reset()
-		d.begin(got.Work, claimed)
+		d.begin(got.Work, at)
 		if got.Next == 0 && len(got.Work) > 0 {
 			continue
 		}
@@ -306,7 +393,7 @@ func (d *Dispatcher) more(inHand int) bool {
 // attempt makes one attempt and judges it. If it was cut by a shutdown, or could outlive its lease, nothing is noted but
 // the release: whether the subscriber has the event is not known, and it will know the second one by its webhook-id.
 func (d *Dispatcher) attempt(ctx context.Context, w store.Work, claimed time.Time) store.Outcome {
-	o := store.Outcome{Delivery: w.Delivery.ID, Lease: w.Delivery.NextAt, Verdict: store.VerdictRelease}
+	o := released(w)
 	if ctx.Err() != nil || d.Now().Sub(claimed) > leaseMargin/2 {
 		return o
 	}
@@ -395,6 +482,7 @@ func (d *Dispatcher) disable(ctx context.Context, w *store.Webhook) error {
 	case err != nil:
 		return err
 	}
+	d.Recall(w.ID)
 	if disabled {
 		d.Log.Warn().Str("webhook", w.ID).Int("status", http.StatusGone).Msg("disabled a webhook")
 		d.Guard.tell(TypeDisabled, &changed)

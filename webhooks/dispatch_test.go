@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -468,10 +469,93 @@ func TestDispatchShutdownWithoutStore(t *testing.T) {
 		if took, limit := time.Since(start), b.Grace+flushTime+maxStoreWait; took > limit {
 			t.Errorf("shutdown took %s, want at most %s", took, limit)
 		}
-		if diff := cmp.Diff(map[store.DeliveryState]int{"out": laneWidth, store.DeliveryPending: 20 - laneWidth}, queue.states("whk_1")); diff != "" {
+		if diff := cmp.Diff(map[store.DeliveryState]int{"out": 20}, queue.states("whk_1")); diff != "" {
 			t.Errorf("states differ (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestDispatchGoesOn: an attempt that ends makes way for the next one before the store has its outcome, and no store that is
+// away makes that go on for ever.
+func TestDispatchGoesOn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var attempts atomic.Int32
+		queue := newMemoryQueue()
+		queue.webhook("whk_1", "http://one.example")
+		startDispatcher(t, queue, DefaultSchedule(), func(*http.Request) (*http.Response, error) {
+			attempts.Add(1)
+			return respond(200), nil
+		})
+		queue.fail(nil, store.ErrUnavailable)
+		queue.add("whk_1", 3*laneDepth)
+		time.Sleep(time.Second)
+		if got := attempts.Load(); got != laneDepth {
+			t.Errorf("%d attempts while no outcome is noted, want %d", got, laneDepth)
+		}
+		queue.fail(nil, nil)
+		time.Sleep(time.Minute)
+		if got := attempts.Load(); got != 3*laneDepth {
+			t.Errorf("%d attempts in all, want %d", got, 3*laneDepth)
+		}
+	})
+}
+
+// TestDispatchRecalls: what waits for its turn does not go out as if nothing had happened when its webhook is paused, its
+// subscriber asks us to wait, or is gone.
+func TestDispatchRecalls(t *testing.T) {
+	t.Parallel()
+	slow := func(status int, header ...string) roundTripper {
+		return func(*http.Request) (*http.Response, error) {
+			time.Sleep(2 * time.Second)
+			return respond(status, header...), nil
+		}
+	}
+	for _, tt := range []struct {
+		name       string
+		subscriber roundTripper
+		pause      bool
+		want       map[store.DeliveryState]int
+	}{
+		{"paused", slow(200), true, map[store.DeliveryState]int{store.DeliveryDelivered: laneWidth, store.DeliveryPending: laneWidth}},
+		{"busy", slow(503, "Retry-After", "60"), false, map[store.DeliveryState]int{store.DeliveryPending: 2 * laneWidth}},
+		{"gone", slow(410), false, map[store.DeliveryState]int{store.DeliveryDead: laneWidth, store.DeliveryPending: laneWidth}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				var attempts atomic.Int32
+				queue := newMemoryQueue()
+				queue.webhook("whk_1", "http://one.example")
+				b := startDispatcher(t, queue, Schedule{time.Hour}, func(r *http.Request) (*http.Response, error) {
+					attempts.Add(1)
+					return tt.subscriber(r)
+				})
+				queue.add("whk_1", 2*laneWidth)
+				synctest.Wait()
+				if diff := cmp.Diff(map[store.DeliveryState]int{"out": 2 * laneWidth}, queue.states("whk_1")); diff != "" {
+					t.Errorf("before, states differ (-want +got):\n%s", diff)
+				}
+				if tt.pause {
+					_, err := queue.UpdateWebhook(t.Context(), "", "whk_1", func(w *store.Webhook) error {
+						w.State = store.WebhookPaused
+						return nil
+					})
+					if err != nil {
+						t.Fatal(err)
+					}
+					b.Recall("whk_1")
+				}
+				time.Sleep(30 * time.Second)
+				if diff := cmp.Diff(tt.want, queue.states("whk_1")); diff != "" {
+					t.Errorf("states differ (-want +got):\n%s", diff)
+				}
+				if got := attempts.Load(); got != laneWidth {
+					t.Errorf("%d attempts, want the %d that were under way", got, laneWidth)
+				}
+			})
+		})
+	}
 }
 
 func TestDispatchTake(t *testing.T) {

@@ -13,15 +13,16 @@ import (
 	"stripe-connector/internal/store"
 )
 
-// ServiceConfig is what a Service works with. All fields are needed but Observe,
+// ServiceConfig is what a Service works with. All fields are needed but Observe, Recall,
 // and PublicURL, without which nothing can be attached.
 type ServiceConfig struct {
 	Store     ServiceStore
 	Stripe    Caller
 	Secrets   Sealer
 	Deliverer *Deliverer
-	PublicURL string       // base URL at which Stripe reaches us
-	Observe   func(Action) // is told of all that is done to reconcile; nil: nobody is
+	PublicURL string               // base URL at which Stripe reaches us
+	Observe   func(Action)         // is told of all that is done to reconcile; nil: nobody is
+	Recall    func(webhook string) // is told of a webhook that was changed, see [Dispatcher.Recall]; nil: nobody is
 	Now       func() time.Time
 	Log       zerolog.Logger
 }
@@ -61,6 +62,7 @@ type Service struct {
 	health    *healths
 	secrets   Sealer
 	deliverer *Deliverer
+	recall    func(webhook string)
 	now       func() time.Time
 	log       zerolog.Logger
 
@@ -74,6 +76,9 @@ type Service struct {
 // NewService makes a Service. The caller closes it.
 func NewService(cfg ServiceConfig) *Service {
 	ctx, stop := context.WithCancel(context.Background())
+	if cfg.Recall == nil {
+		cfg.Recall = func(string) {}
+	}
 	return &Service{
 		Log:   cfg.Store,
 		store: cfg.Store,
@@ -82,7 +87,7 @@ func NewService(cfg ServiceConfig) *Service {
 			now: cfg.Now, log: cfg.Log,
 		},
 		health:  &healths{all: map[string]*kept{}},
-		secrets: cfg.Secrets, deliverer: cfg.Deliverer, now: cfg.Now, log: cfg.Log,
+		secrets: cfg.Secrets, deliverer: cfg.Deliverer, recall: cfg.Recall, now: cfg.Now, log: cfg.Log,
 		ctx: ctx, stop: stop, jobs: map[string]*Job{},
 	}
 }
@@ -213,6 +218,7 @@ func (s *Service) patch(ctx context.Context, f *found, c Change) (Attached, erro
 			w.Name, w.Group, w.EventTypes, w.URL, w.Endpoint, w.Since = form.Name, form.Group, types, form.URL, endpoint.ID, since
 			return nil
 		})
+		s.recall(f.webhook.ID)
 	}
 	if resettles {
 		s.registrar.resettle(ctx, &f.conn, f.endpoint)
@@ -348,6 +354,7 @@ func (s *Service) detach(ctx context.Context, f *found) error {
 		s.registrar.resettle(ctx, &f.conn, settled)
 		return fmt.Errorf("deleting the webhook: %w", err)
 	}
+	s.recall(f.webhook.ID)
 	if len(rest) == 0 {
 		s.registrar.forget(ctx, &f.conn, settled)
 	}
@@ -357,10 +364,14 @@ func (s *Service) detach(ctx context.Context, f *found) error {
 
 // Pause holds a webhook's deliveries back until Resume.
 func (s *Service) Pause(ctx context.Context, workspace, id string) (store.Webhook, error) {
-	return s.store.UpdateWebhook(ctx, workspace, id, func(w *store.Webhook) error {
+	w, err := s.store.UpdateWebhook(ctx, workspace, id, func(w *store.Webhook) error {
 		w.State, w.Reason = store.WebhookPaused, ""
 		return nil
 	})
+	if err == nil {
+		s.recall(id)
+	}
+	return w, err
 }
 
 // Resume lets the deliveries of a paused or disabled webhook go out.

@@ -74,7 +74,14 @@ func testHangingSubscriber(t *testing.T, backlog int) {
 	}
 	t.Logf("%d events to nine subscribers: acknowledged %s; delivered %s", len(acked), spread(l.took), spread(took))
 
+	// What was claimed and has not gone out yet does not go out once the webhook is paused.
+	p.call(http.MethodPost, "/v1/webhooks/"+hung.ID+"/pause", nil).want(http.StatusOK)
 	close(let)
+	hangs.until(t, "nobody calls it any more", func() bool { return hangs.busy() == 0 })
+	if _, arrivals := hangs.count(); arrivals != laneWidth {
+		t.Errorf("the paused subscriber was called %d times, want %d", arrivals, laneWidth)
+	}
+	p.call(http.MethodPost, "/v1/webhooks/"+hung.ID+"/resume", nil).want(http.StatusOK)
 	if backlog == 0 {
 		hangs.has(t, acked...)
 	} else {

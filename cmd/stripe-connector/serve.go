@@ -107,7 +107,7 @@ func serve(ctx context.Context, in invocation) (err error) {
 	})
 	hooks := webhooks.NewService(webhooks.ServiceConfig{
 		Store: db, Stripe: stripe, Secrets: ring, Deliverer: deliverer, PublicURL: cfg.PublicURL, Observe: counters.Acted,
-		Now: time.Now, Log: log,
+		Recall: dispatcher.Recall, Now: time.Now, Log: log,
 	})
 	defer hooks.Close()
 	counters.Watch(db, hooks, ring, time.Now)
