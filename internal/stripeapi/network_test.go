@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
 
 	"stripe-connector/internal/spec"
@@ -30,6 +31,29 @@ func TestDefaultTransportSpeaksHTTP2(t *testing.T) {
 	}
 	if got := <-protocols; got != "HTTP/2.0" {
 		t.Errorf("protocol is %s, want HTTP/2.0", got)
+	}
+}
+
+// TestBodiesAreWhole: what Stripe is sent says how long it is, also when it is sent again.
+func TestBodiesAreWhole(t *testing.T) {
+	t.Parallel()
+	var got []int64
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, r.ContentLength)
+		status := http.StatusOK
+		if len(got) == 1 {
+			status = http.StatusInternalServerError
+		}
+		respond(w, status, `{}`)
+	}))
+	t.Cleanup(s.Close)
+	steps := []spec.Step{createCustomer("Ann"), getCustomer("cus_1")}
+	if _, err := newClient(t, s.URL).Run(t.Context(), testSession, steps); err != nil {
+		t.Fatal(err)
+	}
+	length := int64(len("name=Ann"))
+	if want := []int64{length, length, 0}; !slices.Equal(got, want) {
+		t.Errorf("lengths are %v, want %v", got, want)
 	}
 }
 

@@ -130,11 +130,9 @@ var errTooLong = fmt.Errorf("the answer is longer than %d MiB", maxBody>>20)
 func (t *transport) try(req *http.Request) (*answer, error) {
 	r := req.Clone(req.Context())
 	if req.GetBody != nil {
-		body, err := req.GetBody()
-		if err != nil {
+		if err := rewind(r); err != nil {
 			return nil, fmt.Errorf("rewinding the request: %w", err)
 		}
-		r.Body = body
 	}
 	r.Header.Del("X-Stripe-Client-User-Agent") // it names this host and its kernel
 	r.Header.Set("User-Agent", t.userAgent)
@@ -154,6 +152,24 @@ func (t *transport) try(req *http.Request) (*answer, error) {
 		return nil, errTooLong
 	}
 	return &answer{status: res.StatusCode, header: res.Header, body: body.Bytes()}, nil
+}
+
+// rewind gives a request its whole body, and says how long it is. stripe-go does not, and what is of unknown length is sent in
+// chunks, apart from the header.
+func rewind(r *http.Request) error {
+	body, err := r.GetBody()
+	if err != nil {
+		return err
+	}
+	whole, err := io.ReadAll(body)
+	if err != nil {
+		return err
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(whole)), int64(len(whole))
+	if len(whole) == 0 {
+		r.Body = http.NoBody
+	}
+	return nil
 }
 
 // again says whether another try could do better, and after what delay.
