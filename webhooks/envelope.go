@@ -1,8 +1,6 @@
 package webhooks
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,6 +9,8 @@ import (
 	"unicode"
 
 	"github.com/tidwall/gjson"
+
+	"stripe-connector/internal/stripeapi"
 )
 
 // ErrMalformed means that a signed body is not an event.
@@ -30,7 +30,7 @@ type envelope struct {
 
 // openEnvelope reads what is on an event's outside. It keeps nothing of the body but the short texts of the envelope.
 func openEnvelope(body []byte) (envelope, error) {
-	if !validJSON(body) {
+	if !stripeapi.ValidJSON(body) {
 		return envelope{}, ErrMalformed // the cause may quote the body
 	}
 	outside := gjson.ParseBytes(body)
@@ -79,16 +79,6 @@ func openEnvelope(body []byte) (envelope, error) {
 		e.Object = ""
 	}
 	return e, nil
-}
-
-// validJSON reports whether a body is JSON. gjson, several times faster, goes down with what is nested; only encoding/json may
-// look at what might be nested very deep.
-func validJSON(body []byte) bool {
-	const deep = 10_000
-	if bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) > deep {
-		return json.Valid(body)
-	}
-	return gjson.ValidBytes(body)
 }
 
 // readText reads a string, or null as an empty one, and reports whether it is one of them.

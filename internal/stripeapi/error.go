@@ -3,7 +3,6 @@ package stripeapi
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -94,7 +93,7 @@ func failure(x *exchange, err error) *Error {
 		return unanswered(x, cause(err))
 	}
 	a := x.answer
-	if a.status/100 == 2 && json.Valid(a.body) {
+	if a.status/100 == 2 && ValidJSON(a.body) {
 		return nil
 	}
 
