@@ -267,14 +267,8 @@ func prune(ctx context.Context, events store.Events, keep time.Duration, log zer
 	tick := time.NewTicker(pruneEvery)
 	defer tick.Stop()
 	for {
-		for ctx.Err() == nil {
-			done, err := events.Prune(ctx, keep, pruneStep)
-			if err != nil && ctx.Err() == nil {
-				log.Warn().Err(err).Msg("old events could not be pruned; trying again later")
-			}
-			if err != nil || done < pruneStep {
-				break
-			}
+		if _, err := events.Prune(ctx, keep, pruneStep); err != nil && ctx.Err() == nil {
+			log.Warn().Err(err).Msg("old events could not be pruned; trying again later")
 		}
 		select {
 		case <-tick.C:

@@ -300,9 +300,9 @@ type Events interface {
 	// CountEvents counts at most limit events.
 	CountEvents(ctx context.Context, workspace string, f EventFilter, limit int) (int, error)
 	// Prune forgets events that were received longer ago than keep and have no pending or dead delivery, with their
-	// deliveries and attempts, and what detached webhooks left behind. It does at most limit of them and returns how many it
-	// did, so that live traffic gets in between; fewer than limit means that nothing is left to do.
-	Prune(ctx context.Context, keep time.Duration, limit int) (int, error)
+	// deliveries and attempts, and what detached webhooks left behind. It takes at most step of them at once, so that live
+	// traffic gets in between, and returns how many there were, also when it fails half-way.
+	Prune(ctx context.Context, keep time.Duration, step int) (int, error)
 }
 
 // A NewEvent is an event on its way in.

@@ -148,13 +148,52 @@ const Kept = "EXISTS (SELECT 1 FROM deliveries d JOIN webhooks w ON w.id = d.web
 // An EventKey names an event.
 type EventKey struct{ Endpoint, ID string }
 
-// Prunable finds at most limit events that were received before the given time and are not kept.
-func Prunable(ctx context.Context, q Querier, before time.Time, limit int) ([]EventKey, error) {
+// A PruneStep is what came of looking for events to prune.
+type PruneStep struct {
+	Events []EventKey // that were found
+	Last   int64      // when the last of them was received, in microseconds since 1970
+	Gone   int        // of them
+}
+
+// Prunable finds at most limit events that were received from one time on and before another, in microseconds since 1970, and
+// are not kept; those that were received first before the others. locking ends the statement.
+func Prunable(ctx context.Context, q Querier, from, before int64, limit int, locking string) (p PruneStep, err error) {
 	scan := func(row scanner) (k EventKey, err error) {
-		return k, row.Scan(&k.Endpoint, &k.ID)
+		return k, row.Scan(&k.Endpoint, &k.ID, &p.Last)
 	}
-	return all(ctx, q, scan, "SELECT endpoint, id FROM events WHERE received < $1 AND NOT "+Kept+" ORDER BY received LIMIT $2",
-		Micros(before), limit)
+	p.Events, err = all(ctx, q, scan, "SELECT endpoint, id, received FROM events WHERE received >= $1 AND received < $2 AND NOT "+Kept+
+		" ORDER BY received LIMIT $3"+locking, from, before, limit)
+	return p, err
+}
+
+// Prune is Events.Prune. events takes out at most step of the events that were received from a time on, in microseconds since
+// 1970, and rest runs what forgets at most step of something else; each in a transaction of its own. What is kept is looked at once.
+func Prune(
+	step int, events func(from int64) (PruneStep, error), rest func(func(context.Context, Querier, int) (int, error)) (int, error),
+) (total int, err error) {
+	for from := int64(0); ; {
+		p, err := events(from)
+		total += p.Gone
+		if err != nil {
+			return total, err
+		}
+		if len(p.Events) < step || p.Gone == 0 && p.Last == from {
+			break
+		}
+		from = p.Last
+	}
+	for _, forget := range []func(context.Context, Querier, int) (int, error){skipDetached, pruneWebhooks} {
+		for n := step; n == step; total += n {
+			if n, err = rest(forget); err != nil {
+				return total, err
+			}
+		}
+	}
+	return total, nil
+}
+
+func skipDetached(ctx context.Context, q Querier, limit int) (int, error) {
+	return SkipDetached(ctx, q, "", limit)
 }
 
 // PruneEvents forgets events with their deliveries, except those that are kept by now, and returns how many.
@@ -176,8 +215,8 @@ func PruneEvents(ctx context.Context, q Querier, keys []EventKey) (int, error) {
 	return n, nil
 }
 
-// PruneWebhooks forgets at most limit detached webhooks that no delivery names any more.
-func PruneWebhooks(ctx context.Context, q Querier, limit int) (int, error) {
+// pruneWebhooks forgets at most limit detached webhooks that no delivery names any more.
+func pruneWebhooks(ctx context.Context, q Querier, limit int) (int, error) {
 	return changed(ctx, q, "DELETE FROM webhooks WHERE id IN (SELECT id FROM webhooks WHERE detached > 0 "+
 		"AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook = webhooks.id AND d.state = 'pending') "+
 		"AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.webhook = webhooks.id AND d.state <> 'pending') LIMIT $1)", limit)

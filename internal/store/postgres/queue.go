@@ -432,50 +432,43 @@ func (s *Store) Replay(
 }
 
 // Prune forgets what has had its time. Of several replicas one does it at a time.
-func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (int, error) {
-	return ask(ctx, s, "pruning", func(ctx context.Context, tx *sql.Tx) (int, error) {
+func (s *Store) Prune(ctx context.Context, keep time.Duration, step int) (int, error) {
+	events := func(from int64) (portable.PruneStep, error) {
+		return prune(ctx, s, func(ctx context.Context, tx *sql.Tx) (portable.PruneStep, error) {
+			return pruneEvents(ctx, tx, from, keep, step)
+		})
+	}
+	rest := func(forget func(context.Context, portable.Querier, int) (int, error)) (int, error) {
+		return prune(ctx, s, func(ctx context.Context, tx *sql.Tx) (int, error) { return forget(ctx, tx, step) })
+	}
+	return portable.Prune(step, events, rest)
+}
+
+// prune is one transaction of Prune. It does nothing while another replica is at it.
+func prune[T any](ctx context.Context, s *Store, do func(ctx context.Context, tx *sql.Tx) (T, error)) (T, error) {
+	return ask(ctx, s, "pruning", func(ctx context.Context, tx *sql.Tx) (none T, err error) {
 		var mine bool
 		if err := tx.QueryRowContext(ctx, "SELECT pg_try_advisory_xact_lock(hashtextextended('prune', 0))").Scan(&mine); err != nil || !mine {
-			return 0, err
+			return none, err
 		}
-		at, err := now(ctx, tx)
-		if err != nil {
-			return 0, err
-		}
-		total, err := pruneEvents(ctx, tx, at.Add(-keep), limit)
-		if err != nil || total >= limit {
-			return total, err
-		}
-		skipped, err := portable.SkipDetached(ctx, tx, "", limit-total)
-		if total += skipped; err != nil || total >= limit {
-			return total, err
-		}
-		gone, err := portable.PruneWebhooks(ctx, tx, limit-total)
-		return total + gone, err
+		return do(ctx, tx)
 	})
 }
 
 // pruneEvents takes events out in two steps: what is locked can no more be made due again, and is then looked at anew.
-func pruneEvents(ctx context.Context, tx *sql.Tx, before time.Time, limit int) (int, error) {
-	const find = "SELECT endpoint, id FROM events WHERE received < $1 AND NOT " + portable.Kept +
-		" ORDER BY received LIMIT $2 FOR UPDATE OF events SKIP LOCKED"
-	rows, err := tx.QueryContext(ctx, find, portable.Micros(before), limit)
+func pruneEvents(ctx context.Context, tx *sql.Tx, from int64, keep time.Duration, limit int) (p portable.PruneStep, err error) {
+	at, err := now(ctx, tx)
 	if err != nil {
-		return 0, err
+		return p, err
 	}
-	defer rows.Close()
-	var endpoints, names []string
-	for rows.Next() {
-		var endpoint, id string
-		if err := rows.Scan(&endpoint, &id); err != nil {
-			return 0, err
-		}
-		endpoints, names = append(endpoints, endpoint), append(names, id)
+	p, err = portable.Prunable(ctx, tx, from, portable.Micros(at.Add(-keep)), limit, " FOR UPDATE OF events SKIP LOCKED")
+	if err != nil || len(p.Events) == 0 {
+		return p, err
 	}
-	if err := rows.Err(); err != nil || len(names) == 0 {
-		return 0, err
+	endpoints, ids := make([]string, len(p.Events)), make([]string, len(p.Events))
+	for i, k := range p.Events {
+		endpoints[i], ids[i] = k.Endpoint, k.ID
 	}
-	var n int
 	const prune = `WITH gone AS (
 			DELETE FROM events USING unnest($1::TEXT[], $2::TEXT[]) AS old (endpoint, id)
 			WHERE events.endpoint = old.endpoint AND events.id = old.id AND NOT ` + portable.Kept + ` RETURNING events.endpoint, events.id
@@ -483,6 +476,6 @@ func pruneEvents(ctx context.Context, tx *sql.Tx, before time.Time, limit int) (
 			DELETE FROM deliveries d USING gone WHERE d.endpoint = gone.endpoint AND d.event = gone.id
 		)
 		SELECT COUNT(*) FROM gone`
-	err = tx.QueryRowContext(ctx, prune, endpoints, names).Scan(&n)
-	return n, err
+	err = tx.QueryRowContext(ctx, prune, endpoints, ids).Scan(&p.Gone)
+	return p, err
 }

@@ -381,40 +381,28 @@ func (s *Store) Replay(
 	})
 }
 
-// Prune looks for what has had its time beside the writer, and has the writer take it out.
-func (s *Store) Prune(ctx context.Context, keep time.Duration, limit int) (int, error) {
+// Prune looks for events that have had their time beside the writer, and has the writer take them out.
+func (s *Store) Prune(ctx context.Context, keep time.Duration, step int) (int, error) {
 	const doing = "pruning"
-	s.settle(ctx)
-	keys, err := portable.Prunable(ctx, s.reads, s.now().Add(-keep), limit)
-	if err != nil {
-		return 0, s.failure(ctx, doing, err)
-	}
-	total, err := ask(ctx, s, doing, func(ctx context.Context, t *tx) (int, error) {
-		if err := t.settleAll(ctx); err != nil {
-			return 0, err
+	before := portable.Micros(s.now().Add(-keep))
+	events := func(from int64) (portable.PruneStep, error) {
+		p, err := portable.Prunable(ctx, s.reads, from, before, step, "")
+		if err != nil || len(p.Events) == 0 {
+			return p, s.failure(ctx, doing, err)
 		}
-		return portable.PruneEvents(ctx, t, keys)
-	})
-	if err != nil {
-		return 0, err
-	}
-	for _, rest := range []func(context.Context, portable.Querier, int) (int, error){skipDetached, portable.PruneWebhooks} {
-		if total >= limit {
-			break
-		}
-		n, err := ask(ctx, s, doing, func(ctx context.Context, t *tx) (int, error) {
-			return rest(ctx, t, limit-total)
+		p.Gone, err = ask(ctx, s, doing, func(ctx context.Context, t *tx) (int, error) {
+			err := t.settleSome(ctx, func(_ int, next *arrival) bool { return next.at < before })
+			if err != nil {
+				return 0, err
+			}
+			return portable.PruneEvents(ctx, t, p.Events)
 		})
-		if err != nil {
-			return total, err
-		}
-		total += n
+		return p, err
 	}
-	return total, nil
-}
-
-func skipDetached(ctx context.Context, q portable.Querier, limit int) (int, error) {
-	return portable.SkipDetached(ctx, q, "", limit)
+	rest := func(forget func(context.Context, portable.Querier, int) (int, error)) (int, error) {
+		return ask(ctx, s, doing, func(ctx context.Context, t *tx) (int, error) { return forget(ctx, t, step) })
+	}
+	return portable.Prune(step, events, rest)
 }
 
 // Wake receives when something may have become due.
