@@ -20,6 +20,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -477,7 +478,17 @@ type Queue interface {
 // A Lease is how deliveries are claimed. The zero Lease claims nothing.
 type Lease struct {
 	PerWebhook int           // the most that may be out at once for one webhook, over all claimers
+	PerSlow    int           // the same for a webhook in Slow
+	Slow       []string      // ids, sorted
 	For        time.Duration // longer than a delivery may take
+}
+
+// Bound is the most that may be out at once for a webhook.
+func (l *Lease) Bound(webhook string) int {
+	if _, slow := slices.BinarySearch(l.Slow, webhook); slow {
+		return l.PerSlow
+	}
+	return l.PerWebhook
 }
 
 // Claimed is what a Claim got.

@@ -127,8 +127,8 @@ type candidate struct {
 }
 
 // room reports whether a new delivery may be claimed at once: there is room, and nothing older waits in front of it.
-func (c *candidate) room(lease store.Lease, now int64) bool {
-	return c.locked && c.open && c.held <= now && c.due > now && c.out < lease.PerWebhook
+func (c *candidate) room(lease *store.Lease, now int64) bool {
+	return c.locked && c.open && c.held <= now && c.due > now && c.out < lease.Bound(c.webhook.ID)
 }
 
 // wanted selects the webhooks that events, given by endpoint and type, may be for, and those that are given by id.
@@ -150,8 +150,8 @@ func ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingestion, self s
 	}
 	var made []store.Delivery
 	var leased []bool
-	var full []string // lanes, for who lets so many be out:
-	width := 0
+	var full []string // lanes, for who claims with:
+	var by *store.Lease
 	for _, call := range calls {
 		call.results = make([]store.Ingested, len(call.events))
 		for i := range call.events {
@@ -179,16 +179,16 @@ func ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingestion, self s
 				claim := false
 				switch {
 				case d.State != store.DeliveryPending:
-				case c.room(call.lease, received):
+				case c.room(&call.lease, received):
 					claim = true
 					d.NextAt = portable.Time(received + call.lease.For.Microseconds())
 					c.out++
 					result.Work = append(result.Work, store.Work{Delivery: d, Event: e, Webhook: w})
 				case !c.open:
-				case call.lease.PerWebhook == 0 || c.out < call.lease.PerWebhook:
+				case call.lease.PerWebhook == 0 || c.out < call.lease.Bound(w.ID):
 					wake = true
 				default: // it is claimed from again when it gets room
-					full, width = append(full, w.ID), max(width, call.lease.PerWebhook)
+					full, by = append(full, w.ID), &call.lease
 				}
 				if d.State == store.DeliveryPending {
 					c.due = min(c.due, portable.Micros(d.NextAt))
@@ -208,7 +208,7 @@ func ingestBatch(ctx context.Context, conn *pgx.Conn, calls []*ingestion, self s
 	}
 	b.Queue("COMMIT")
 	if len(full) > 0 { // which may have been while we were at it, see Finish
-		b.Queue("SELECT EXISTS (SELECT 1 FROM lanes l WHERE l.webhook = ANY ($2) AND "+claimable+")", width, full).
+		b.Queue("SELECT EXISTS (SELECT 1 FROM lanes l WHERE l.webhook = ANY ($4) AND "+claimable+")", append(bounds(by), full)...).
 			QueryRow(func(row pgx.Row) error {
 				var room bool
 				err := row.Scan(&room)

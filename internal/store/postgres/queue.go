@@ -13,9 +13,12 @@ import (
 	"stripe-connector/internal/store/portable"
 )
 
-// claimable is the condition under which a lane has something to claim for who lets $1 be out at once.
+// claimable is the condition under which a lane has something to claim, with the bounds of a lease in $1, $2 and $3.
 const claimable = "l.open AND l.due <= " + clock + " AND (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = l.webhook " +
-	"AND d.state = 'pending' AND d.leased AND d.next_at > " + clock + ") < $1"
+	"AND d.state = 'pending' AND d.leased AND d.next_at > " + clock + ") < CASE WHEN l.webhook = ANY ($1::TEXT[]) THEN $2::INTEGER ELSE $3::INTEGER END"
+
+// bounds are the arguments of claimable.
+func bounds(l *store.Lease) []any { return []any{l.Slow, l.PerSlow, l.PerWebhook} }
 
 // Claim takes due deliveries, beginning with the lane that has waited longest since it was last served.
 func (s *Store) Claim(ctx context.Context, lease store.Lease, limit int) (store.Claimed, error) {
@@ -36,8 +39,8 @@ func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (s
 	b := &pgx.Batch{}
 	b.Queue("BEGIN")
 	// Another claimer serves what is locked, or who comes in or gives back wakes somebody when it is done.
-	b.Queue("SELECT l.webhook FROM lanes l WHERE "+claimable+" ORDER BY l.due LIMIT $2 FOR UPDATE OF l SKIP LOCKED",
-		lease.PerWebhook, limit).Query(func(rows pgx.Rows) (err error) {
+	b.Queue("SELECT l.webhook FROM lanes l WHERE "+claimable+" ORDER BY l.due LIMIT $4 FOR UPDATE OF l SKIP LOCKED",
+		append(bounds(&lease), limit)...).Query(func(rows pgx.Rows) (err error) {
 		lanes, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
@@ -59,7 +62,11 @@ func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (s
 			}
 			return rows.Err()
 		})
-		b.Queue(take, lanes, lease.PerWebhook, limit, lease.For.Microseconds()).Query(func(rows pgx.Rows) error {
+		each := make([]int, len(lanes))
+		for i, webhook := range lanes {
+			each[i] = lease.Bound(webhook)
+		}
+		b.Queue(take, lanes, each, limit, lease.For.Microseconds()).Query(func(rows pgx.Rows) error {
 			return fill(rows, webhooks, &claimed)
 		})
 		// A lane that is not empty yet goes to the end of the queue.
@@ -77,7 +84,7 @@ func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (s
 			return err
 		})
 	more := false
-	b.Queue("SELECT EXISTS (SELECT 1 FROM lanes l WHERE "+claimable+")", lease.PerWebhook).QueryRow(func(row pgx.Row) error {
+	b.Queue("SELECT EXISTS (SELECT 1 FROM lanes l WHERE "+claimable+")", bounds(&lease)...).QueryRow(func(row pgx.Row) error {
 		return row.Scan(&more)
 	})
 	b.Queue("COMMIT")
@@ -90,13 +97,13 @@ func claim(ctx context.Context, conn *pgx.Conn, lease store.Lease, limit int) (s
 	return claimed, nil
 }
 
-// take claims due deliveries of the lanes $1, which are locked: at most $2 out for each, at most $3 in all, for $4
+// take claims due deliveries of the lanes $1, which are locked: at most so many out for each as $2 says, at most $3 in all, for $4
 // microseconds. It goes round the lanes, so that each gets its share, and returns each event's body once. The concatenation keeps a
 // young database from looking for an event among all of its endpoint.
 const take = `WITH lane AS (
-	SELECT u.webhook, u.n, GREATEST(0, $2 - (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = u.webhook AND d.state = 'pending'
+	SELECT u.webhook, u.n, GREATEST(0, u.bound - (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = u.webhook AND d.state = 'pending'
 		AND d.leased AND d.next_at > ` + clock + `)) AS room
-	FROM unnest((SELECT $1::TEXT[])) WITH ORDINALITY AS u (webhook, n)
+	FROM unnest((SELECT $1::TEXT[]), (SELECT $2::INTEGER[])) WITH ORDINALITY AS u (webhook, bound, n)
 ), due AS (
 	SELECT d.id, d.next_at, row_number() OVER (PARTITION BY lane.n ORDER BY d.next_at, d.id) AS round, lane.n FROM lane CROSS JOIN LATERAL (
 		SELECT id, next_at FROM deliveries WHERE webhook = lane.webhook AND state = 'pending' AND next_at <= ` + clock + `

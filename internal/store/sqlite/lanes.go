@@ -40,7 +40,8 @@ type pool struct {
 // A lane is a webhook's queue. Times are microseconds since 1970.
 type lane struct {
 	standing
-	out map[string]int64 // claimed deliveries, with the ends of their leases
+	out  map[string]int64 // claimed deliveries, with the ends of their leases
+	ends int64            // none of them ends before
 }
 
 type standing struct {
@@ -57,16 +58,13 @@ func (l *lane) open() bool {
 	return !l.gone && (l.webhook.State == store.WebhookActive || l.webhook.State == store.WebhookFailing)
 }
 
-// next is when the lane, of which so many may be out, has something to claim.
-func (l *lane) next(perWebhook int) int64 {
+// next is when the lane may have something to claim with a lease.
+func (l *lane) next(lease *store.Lease) int64 {
 	if !l.open() {
 		return never
 	}
-	at := int64(never)
-	for _, end := range l.out {
-		at = min(at, end)
-	}
-	if len(l.out) < perWebhook {
+	at := l.ends
+	if len(l.out) < lease.Bound(l.webhook.ID) {
 		at = min(at, l.due)
 		if len(l.fresh) > 0 {
 			at = 0
@@ -108,7 +106,7 @@ func loadLanes(ctx context.Context, q portable.Querier) (*lanes, error) {
 }
 
 func (ls *lanes) add(w store.Webhook) {
-	l := &lane{standing: standing{webhook: w, due: never}, out: make(map[string]int64)}
+	l := &lane{standing: standing{webhook: w, due: never}, out: make(map[string]int64), ends: never}
 	ls.byID[w.ID] = l
 	ls.order = append(ls.order, l)
 	p := ls.pools[w.Endpoint]
@@ -164,11 +162,15 @@ func (t *tx) drop(l *lane, delivery string) {
 
 func (ls *lanes) put(l *lane, delivery string, end int64) {
 	ls.recount(l, func() { l.out[delivery] = end })
+	l.ends = min(l.ends, end)
 	ls.holder[delivery] = l
 }
 
 func (ls *lanes) drop(l *lane, delivery string) {
 	ls.recount(l, func() { delete(l.out, delivery) })
+	if len(l.out) == 0 {
+		l.ends = never
+	}
 	delete(ls.holder, delivery)
 }
 

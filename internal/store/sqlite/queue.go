@@ -69,7 +69,7 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 		now := t.now.UnixMicro()
 		if d.State == store.DeliveryPending && l.open() && l.held <= now && l.due > now && t.lanes.roomForFresh() {
 			f := t.arrive(l, e, d.ID) // nothing that has a row waits in front of it
-			if l.next(lease.PerWebhook) > now && len(l.out) < lease.PerWebhook {
+			if l.next(&lease) > now && len(l.out) < lease.Bound(w.ID) {
 				t.change(l, func() { l.pending++ })
 				d.NextAt = portable.Time(t.take(l, d.ID, lease))
 				webhook := *w
@@ -128,7 +128,7 @@ func (t *tx) claim(ctx context.Context, lease store.Lease, limit int) (store.Cla
 	for i := range ls.order {
 		at := (first + i) % len(ls.order)
 		l := ls.order[at]
-		if l.next(lease.PerWebhook) <= now && len(claimed.Work) < limit {
+		if l.next(&lease) <= now && len(claimed.Work) < limit {
 			work, err := t.claimLane(ctx, l, lease, limit-len(claimed.Work))
 			if err != nil {
 				return claimed, err
@@ -138,7 +138,7 @@ func (t *tx) claim(ctx context.Context, lease store.Lease, limit int) (store.Cla
 				ls.turn = (at + 1) % len(ls.order)
 			}
 		}
-		next = min(next, l.next(lease.PerWebhook))
+		next = min(next, l.next(&lease))
 	}
 	claimed.Next = -1
 	if next != never {
@@ -151,18 +151,8 @@ func (t *tx) claim(ctx context.Context, lease store.Lease, limit int) (store.Cla
 // Work for deliveries that have rows is without its event.
 func (t *tx) claimLane(ctx context.Context, l *lane, lease store.Lease, limit int) (work []store.Work, err error) {
 	now := t.now.UnixMicro()
-	for id, end := range l.out {
-		if end > now {
-			continue
-		}
-		t.drop(l, id)
-		if f := t.lanes.fresh[id]; f != nil {
-			t.change(l, func() { l.fresh = append([]*fresh{f}, l.fresh...) })
-		} else {
-			t.change(l, func() { l.due = min(l.due, end) })
-		}
-	}
-	room := min(limit, lease.PerWebhook-len(l.out))
+	t.lapse(l, now)
+	room := min(limit, lease.Bound(l.webhook.ID)-len(l.out))
 	webhook := l.webhook
 	take := func(d store.Delivery, e *store.Event) {
 		d.NextAt = portable.Time(t.take(l, d.ID, lease))
@@ -197,6 +187,26 @@ func (t *tx) claimLane(ctx context.Context, l *lane, lease store.Lease, limit in
 	}
 	t.change(l, func() { l.due = due })
 	return work, nil
+}
+
+// lapse has what is out with a lease that has ended wait again.
+func (t *tx) lapse(l *lane, now int64) {
+	if l.ends > now {
+		return
+	}
+	l.ends = never
+	for id, end := range l.out {
+		if end > now {
+			l.ends = min(l.ends, end)
+			continue
+		}
+		t.drop(l, id)
+		if f := t.lanes.fresh[id]; f != nil {
+			t.change(l, func() { l.fresh = append([]*fresh{f}, l.fresh...) })
+		} else {
+			t.change(l, func() { l.due = min(l.due, end) })
+		}
+	}
 }
 
 // fill reads the events of claimed work, each once.
