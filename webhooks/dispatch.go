@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,16 +19,20 @@ const (
 	// laneWidth is how many attempts a webhook may have under way at once.
 	laneWidth = 16
 
-	// laneDepth is how many deliveries of a webhook may be claimed at once: those that are attempted, and as many again, so that
-	// an attempt that ends makes way for the next one without waiting for the store.
-	laneDepth = 2 * laneWidth
+	// laneAhead is how many deliveries of a webhook may be claimed beyond those that are attempted, so that an attempt that ends
+	// makes way for the next one without waiting for the store. It is for subscribers that are through with them within seconds,
+	// which is those that answer within slowAfter.
+	laneAhead = 512
+	slowAfter = 250 * time.Millisecond
 
-	// maxOut and maxOutBytes bound what is under way for all webhooks together, however long the backlog.
+	// maxOut, maxAhead and maxOutBytes bound what is attempted, waits and is under way for all webhooks together, however long the
+	// backlog.
 	maxOut      = 4096
+	maxAhead    = 8192
 	maxOutBytes = 256 << 20
 
 	// claimBatch and finishBatch bound one call to the store.
-	claimBatch  = 256
+	claimBatch  = 512
 	finishBatch = 512
 
 	// linger is how long an outcome waits for others to be noted with. The deliveries of one event end together, and each
@@ -70,9 +75,9 @@ type DispatcherStore interface {
 	UpdateWebhook(ctx context.Context, workspace, id string, change func(*store.Webhook) error) (store.Webhook, error)
 }
 
-// A Dispatcher claims due deliveries, has each attempted, and takes the outcomes back to the store. The store keeps the
-// lanes: of no webhook more than laneDepth deliveries are claimed, of which laneWidth are attempted, so one that hangs takes
-// no room from the others. What there is no room for stays in the store.
+// A Dispatcher claims due deliveries, has each attempted, and takes the outcomes back to the store. No webhook has more than
+// laneWidth attempts under way, and the store claims no more than that for one whose subscriber is slow, so one that hangs
+// takes no room from the others. What there is no room for stays in the store.
 type Dispatcher struct {
 	DispatcherConfig
 
@@ -85,15 +90,19 @@ type Dispatcher struct {
 	mu       sync.Mutex
 	running  bool
 	attempts sync.WaitGroup   // begun only while running
-	lanes    map[string]*lane // by webhook, of which something is claimed and not attempted to the end
-	out      int              // deliveries that are claimed and whose outcome the store does not have yet
-	outBytes int64            // of their events
+	lanes    map[string]*lane // by webhook: those of which something is claimed and not attempted to the end, and those that are slow
+	slow     []string         // webhooks, sorted; replaced rather than changed
+	ahead    int              // deliveries that wait in lanes
+	out      int              // others that are claimed and whose outcome the store does not have yet
+	outBytes int64            // of the events of both
 }
 
 // A lane is what is claimed of a webhook.
 type lane struct {
 	waiting []claimed
-	busy    int // attempts under way
+	busy    int           // attempts under way
+	took    time.Duration // that is, one of late on the average
+	slow    bool
 }
 
 type claimed struct {
@@ -117,7 +126,7 @@ func NewDispatcher(cfg DispatcherConfig) *Dispatcher {
 	}
 	ctx, cut := context.WithCancel(context.Background())
 	return &Dispatcher{
-		DispatcherConfig: cfg, outcomes: make(chan finished), freed: make(chan struct{}, 1), lanes: make(map[string]*lane),
+		DispatcherConfig: cfg, outcomes: make(chan finished, finishBatch), freed: make(chan struct{}, 1), lanes: make(map[string]*lane),
 		ctx: ctx, cut: cut,
 	}
 }
@@ -185,8 +194,15 @@ func (d *Dispatcher) room() (store.Lease, int) {
 	if !d.running || room <= 0 || d.outBytes >= maxOutBytes {
 		return store.Lease{}, 0
 	}
-	depth := (laneDepth*room + maxOut - 1) / maxOut
-	return store.Lease{PerWebhook: depth, For: d.Deliverer.timeout + leaseMargin}, min(room, claimBatch)
+	return store.Lease{
+		PerWebhook: d.width() + laneAhead*max(0, maxAhead-d.ahead)/maxAhead, PerSlow: d.width(), Slow: d.slow,
+		For: d.Deliverer.timeout + leaseMargin,
+	}, min(room, claimBatch)
+}
+
+// width is how many attempts a lane may have under way now: one at least.
+func (d *Dispatcher) width() int {
+	return max(1, (laneWidth*(maxOut-d.out)+maxOut-1)/maxOut)
 }
 
 // Take attempts work that was claimed with Lease not long before. It does not wait for it. When the dispatcher no longer
@@ -212,7 +228,6 @@ func (d *Dispatcher) begin(work []store.Work, at time.Time) bool {
 		return false
 	}
 	for _, w := range work {
-		d.out++
 		d.outBytes += int64(len(w.Event.Body))
 		l := d.lanes[w.Webhook.ID]
 		if l == nil {
@@ -220,12 +235,18 @@ func (d *Dispatcher) begin(work []store.Work, at time.Time) bool {
 			d.lanes[w.Webhook.ID] = l
 		}
 		l.waiting = append(l.waiting, claimed{w, at})
-		if l.busy < laneWidth {
-			l.busy++
-			d.attempts.Go(func() { d.serve(w.Webhook.ID, l) })
-		}
+		d.ahead++
+		d.widen(w.Webhook.ID, l)
 	}
 	return true
+}
+
+// widen has one more attempt be made in a lane, if something waits for it and there is room.
+func (d *Dispatcher) widen(webhook string, l *lane) {
+	if len(l.waiting) > 0 && l.busy < d.width() {
+		l.busy++
+		d.attempts.Go(func() { d.serve(webhook, l) })
+	}
 }
 
 // Recall gives back what is claimed of a webhook and not attempted yet. It is for who has changed the webhook, so that what
@@ -235,6 +256,9 @@ func (d *Dispatcher) Recall(webhook string) {
 	defer d.mu.Unlock()
 	if l := d.lanes[webhook]; l != nil && d.running {
 		d.recall(l)
+		l.took = 0 // by what it was before
+		d.setSlow(webhook, l, false)
+		d.forget(webhook, l)
 	}
 }
 
@@ -244,6 +268,8 @@ func (d *Dispatcher) recall(l *lane) {
 	}
 	waiting := l.waiting
 	l.waiting = nil
+	d.ahead -= len(waiting)
+	d.out += len(waiting)
 	d.attempts.Go(func() {
 		for _, c := range waiting {
 			d.outcomes <- finished{released(c.work), int64(len(c.work.Event.Body))}
@@ -264,6 +290,9 @@ func (d *Dispatcher) serve(webhook string, l *lane) {
 		}
 		o := d.attempt(d.ctx, c.work, c.at)
 		d.outcomes <- finished{o, int64(len(c.work.Event.Body))}
+		if o.Attempt != nil {
+			d.pace(webhook, l, o.Attempt.Duration)
+		}
 		if o.Hold > 0 {
 			d.Recall(webhook)
 		}
@@ -275,13 +304,45 @@ func (d *Dispatcher) next(webhook string, l *lane) (c claimed, more bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(l.waiting) == 0 {
-		if l.busy--; l.busy == 0 {
-			delete(d.lanes, webhook)
-		}
+		l.busy--
+		d.forget(webhook, l)
 		return c, false
 	}
 	c, l.waiting = l.waiting[0], l.waiting[1:]
+	d.ahead--
+	d.out++
+	if d.running {
+		d.widen(webhook, l)
+	}
 	return c, true
+}
+
+// forget lets go of a lane of which nothing is claimed, unless it has to be remembered that it is slow.
+func (d *Dispatcher) forget(webhook string, l *lane) {
+	if l.busy == 0 && !l.slow {
+		delete(d.lanes, webhook)
+	}
+}
+
+// pace learns how long attempts in a lane take.
+func (d *Dispatcher) pace(webhook string, l *lane, took time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	l.took += (took - l.took) / laneWidth
+	d.setSlow(webhook, l, l.took > slowAfter || l.slow && l.took > slowAfter/2)
+}
+
+func (d *Dispatcher) setSlow(webhook string, l *lane, slow bool) {
+	if slow == l.slow {
+		return
+	}
+	l.slow = slow
+	at, _ := slices.BinarySearch(d.slow, webhook)
+	if slow {
+		d.slow = slices.Insert(slices.Clip(d.slow), at, webhook)
+	} else {
+		d.slow = slices.Delete(slices.Clone(d.slow), at, at+1)
+	}
 }
 
 // claim takes what is due until the context is done. Between claims it sleeps until the store wakes it, until the time that

@@ -222,8 +222,8 @@ func TestDispatchHangingSubscriber(t *testing.T) {
 		}
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if b.out > 10*laneWidth {
-			t.Errorf("%d deliveries in memory", b.out)
+		if n := b.out + b.ahead; n > 10*laneWidth {
+			t.Errorf("%d deliveries in memory", n)
 		}
 	})
 }
@@ -250,12 +250,15 @@ func TestDispatchFull(t *testing.T) {
 			return respond(200), nil
 		})
 		for i := range 400 {
-			queue.add(fmt.Sprintf("whk_hangs_%d", i), laneWidth)
+			queue.add(fmt.Sprintf("whk_hangs_%d", i), 10*laneWidth)
 		}
 		time.Sleep(time.Second)
 		b.mu.Lock()
 		if b.out > maxOut || b.out < maxOut/2 {
 			t.Errorf("%d attempts under way, want at most %d", b.out, maxOut)
+		}
+		if limit := maxAhead + claimBatch; b.ahead > limit || b.ahead < maxAhead/2 {
+			t.Errorf("%d deliveries claimed ahead, want at most %d", b.ahead, limit)
 		}
 		b.mu.Unlock()
 		queue.add("whk_well", 3)
@@ -427,7 +430,7 @@ func TestDispatchShutdownFinishes(t *testing.T) {
 		if diff := cmp.Diff(want, queue.states("whk_1")); diff != "" {
 			t.Errorf("states differ (-want +got):\n%s", diff)
 		}
-		if lease := b.Lease(); lease != (store.Lease{}) {
+		if lease := b.Lease(); lease.PerWebhook != 0 {
 			t.Errorf("lease after the shutdown = %+v, want none", lease)
 		}
 	})
@@ -479,6 +482,7 @@ func TestDispatchShutdownWithoutStore(t *testing.T) {
 // away makes that go on for ever.
 func TestDispatchGoesOn(t *testing.T) {
 	t.Parallel()
+	const deliveries = 3 * (laneWidth + laneAhead)
 	synctest.Test(t, func(t *testing.T) {
 		var attempts atomic.Int32
 		queue := newMemoryQueue()
@@ -488,15 +492,51 @@ func TestDispatchGoesOn(t *testing.T) {
 			return respond(200), nil
 		})
 		queue.fail(nil, store.ErrUnavailable)
-		queue.add("whk_1", 3*laneDepth)
+		queue.add("whk_1", deliveries)
 		time.Sleep(time.Second)
-		if got := attempts.Load(); got != laneDepth {
-			t.Errorf("%d attempts while no outcome is noted, want %d", got, laneDepth)
+		if got := attempts.Load(); got < 2*laneWidth || got > laneWidth+laneAhead {
+			t.Errorf("%d attempts while no outcome is noted", got)
 		}
 		queue.fail(nil, nil)
 		time.Sleep(time.Minute)
-		if got := attempts.Load(); got != 3*laneDepth {
-			t.Errorf("%d attempts in all, want %d", got, 3*laneDepth)
+		if got := attempts.Load(); got != deliveries {
+			t.Errorf("%d attempts in all, want %d", got, deliveries)
+		}
+	})
+}
+
+// TestDispatchSlow: nothing is claimed ahead for a subscriber that takes its time, until it has become quick.
+func TestDispatchSlow(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var takes atomic.Int64
+		queue := newMemoryQueue()
+		queue.webhook("whk_1", "http://one.example")
+		b := startDispatcher(t, queue, DefaultSchedule(), func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Duration(takes.Load()))
+			return respond(200), nil
+		})
+		queue.add("whk_1", 10_000)
+		for _, step := range []struct {
+			takes time.Duration
+			slow  bool
+		}{{2 * time.Second, true}, {200 * time.Millisecond, true}, {50 * time.Millisecond, false}} {
+			takes.Store(int64(step.takes))
+			time.Sleep(20 * time.Second)
+			b.mu.Lock()
+			if slow := b.ahead == 0; slow != step.slow {
+				t.Errorf("%d claimed ahead of a subscriber that takes %s", b.ahead, step.takes)
+			}
+			b.mu.Unlock()
+		}
+		time.Sleep(time.Minute)
+		if diff := cmp.Diff(map[store.DeliveryState]int{store.DeliveryDelivered: 10_000}, queue.states("whk_1")); diff != "" {
+			t.Errorf("states differ (-want +got):\n%s", diff)
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.slow) > 0 || len(b.lanes) > 0 || b.ahead > 0 || b.out > 0 || b.outBytes > 0 {
+			t.Errorf("in the end %v is slow, %d lanes, %d ahead, %d out with %d bytes", b.slow, len(b.lanes), b.ahead, b.out, b.outBytes)
 		}
 	})
 }

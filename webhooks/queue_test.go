@@ -100,7 +100,7 @@ func (q *memoryQueue) Claim(_ context.Context, lease store.Lease, limit int) (st
 			if wait := at.Sub(now); next < 0 || wait < next {
 				next = wait
 			}
-		case q.webhooks[r.Webhook].State == store.WebhookActive && len(due[r.Webhook]) < lease.PerWebhook:
+		case q.webhooks[r.Webhook].State == store.WebhookActive && len(due[r.Webhook]) < lease.Bound(r.Webhook):
 			due[r.Webhook] = append(due[r.Webhook], r)
 		}
 	}
@@ -108,7 +108,7 @@ func (q *memoryQueue) Claim(_ context.Context, lease store.Lease, limit int) (st
 	for i := range q.order {
 		id := q.order[(q.turn+i)%len(q.order)]
 		for _, r := range due[id] {
-			if out[id] >= lease.PerWebhook {
+			if out[id] >= lease.Bound(id) {
 				break
 			}
 			if len(claimed.Work) == limit {

@@ -321,6 +321,32 @@ func queue() suite {
 			wantEqual(t, "with no room", len(l.claim(t, narrow, 100)), 0)
 			wantEqual(t, "with a wider bound", len(l.claim(t, store.Lease{PerWebhook: 4, For: time.Hour}, 100)), 2)
 		},
+		"SlowBound": func(t *testing.T, s store.Store) {
+			l := newLine(t, s, "a", []string{"*"}, []string{"*"})
+			slow := l.webhooks[1].ID
+			lease := store.Lease{PerWebhook: 4, PerSlow: 2, Slow: []string{slow}, For: time.Hour}
+			var events []store.NewEvent
+			for range 3 {
+				events = append(events, l.event("a.b"))
+			}
+			out := map[bool]int{}
+			for _, r := range must[[]store.Ingested](t)(s.Ingest(t.Context(), events, lease)) {
+				for _, w := range r.Work {
+					out[w.Webhook.ID == slow]++
+				}
+			}
+			wantEqual(t, "out as they came in", out, map[bool]int{true: 2, false: 3})
+			l.fill(t, 3, "a.b")
+			for _, w := range l.claim(t, lease, 100) {
+				out[w.Webhook.ID == slow]++
+			}
+			wantEqual(t, "out after a claim", out, map[bool]int{true: 2, false: 4})
+			lease.Slow = nil
+			for _, w := range l.claim(t, lease, 100) {
+				out[w.Webhook.ID == slow]++
+			}
+			wantEqual(t, "out when none is slow", out, map[bool]int{true: 4, false: 4})
+		},
 		"Fair": func(t *testing.T, s store.Store) {
 			l := newLine(t, s, "a", []string{"big"}, []string{"b"}, []string{"c"}, []string{"d"})
 			l.fill(t, 50, "big")
