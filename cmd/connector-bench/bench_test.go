@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -117,5 +118,16 @@ func TestOpen(t *testing.T) {
 	})
 	if err != nil || begun.Load() != 20 {
 		t.Errorf("got %d jobs, %v, want 20", begun.Load(), err)
+	}
+}
+
+// BenchmarkBind is the row "without network" for benchstat.
+func BenchmarkBind(b *testing.B) {
+	body := fmt.Appendf(nil, intentBundle, "conn_1")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := bind(body); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
