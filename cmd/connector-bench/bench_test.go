@@ -126,7 +126,7 @@ func BenchmarkBind(b *testing.B) {
 	body := fmt.Appendf(nil, intentBundle, "conn_1")
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := bind(body); err != nil {
+		if err := bind(body); err != nil {
 			b.Fatal(err)
 		}
 	}
