@@ -193,10 +193,11 @@ func connect(ctx context.Context, url string, log zerolog.Logger) (*Store, error
 
 // setUp has the server end a session soon that freezes within a transaction, or whose machine is gone, so that its locks are not
 // held for long. And it has the server look for an index in tables that are small still, since it keeps its plans when they grow;
-// what finds none it would then take for so long that it compiles it.
+// what finds none it would then take for so long that it compiles it. Nothing of ours is in such a hurry that it may take all
+// processors.
 func setUp(ctx context.Context, conn *pgconn.PgConn) error {
 	_, err := conn.Exec(ctx, "SET idle_in_transaction_session_timeout = '10s'; SET tcp_keepalives_idle = 10; "+
-		"SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET enable_seqscan = off; SET jit = off").ReadAll()
+		"SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; SET enable_seqscan = off; SET jit = off; SET max_parallel_workers_per_gather = 0").ReadAll()
 	return err
 }
 
