@@ -74,7 +74,10 @@ func (b *bench) fillStore(ctx context.Context, kind, database string) (err error
 	if err := b.fillEvents(ctx, db, e.ID, hangingType, b.backlog); err != nil {
 		return err
 	}
-	return b.fillEvents(ctx, db, e.ID, storedType, b.stored-b.backlog)
+	if err := b.fillEvents(ctx, db, e.ID, storedType, b.stored-b.backlog); err != nil || kind == sqliteKind {
+		return err
+	}
+	return b.postgres.Settle(ctx, database) // or it would do so while we measure
 }
 
 func (b *bench) fillWebhooks(ctx context.Context, db store.Store, e store.Endpoint) error {

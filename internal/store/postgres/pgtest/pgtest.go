@@ -233,6 +233,21 @@ func (s *Server) Create(ctx context.Context) (string, error) {
 	return s.URL(name), nil
 }
 
+// Settle has the server do now what many changes of a database leave it with.
+func (s *Server) Settle(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Log is what the server has written since it was launched.
 func (s *Server) Log() (string, error) {
 	text, err := os.ReadFile(filepath.Join(s.dir, "log"))
