@@ -131,9 +131,11 @@ func (c *candidate) room(lease *store.Lease, now int64) bool {
 	return c.locked && c.open && c.held <= now && c.due > now && c.out < lease.Bound(c.webhook.ID)
 }
 
-// wanted selects the webhooks that events, given by endpoint and type, may be for, and those that are given by id.
-const wanted = "(SELECT w.webhook FROM unnest((SELECT $1::TEXT[]), (SELECT $2::TEXT[])) AS e (endpoint, type) " +
-	"JOIN wishes w ON w.endpoint = e.endpoint AND w.type IN (e.type, '*') UNION SELECT unnest((SELECT $3::TEXT[])))"
+// wanted is any of the webhooks that want what is given by endpoint and type, and of those that are given by id. The array and the
+// offset have the planner look each of them up; a join would read all webhooks of the endpoint.
+const wanted = "ANY (ARRAY(SELECT w.webhook FROM unnest((SELECT $1::TEXT[]), (SELECT $2::TEXT[])) AS e (endpoint, type) " +
+	"CROSS JOIN LATERAL (SELECT webhook FROM wishes WHERE endpoint = e.endpoint AND type = e.type OFFSET 0) w " +
+	"UNION ALL SELECT unnest((SELECT $3::TEXT[]))))"
 
 // ingestBatch stores a batch in one transaction of two round trips. If a call names something unknown, that is noted in the
 // call, and nothing is committed. wake says that something is due that was not claimed.
@@ -250,7 +252,7 @@ func queueEvents(b *pgx.Batch, calls []*ingestion) *findings {
 			if e.Webhook != "" {
 				named[e.Webhook] = true
 			} else {
-				types[[2]string{e.Endpoint, e.Type}] = true
+				types[[2]string{e.Endpoint, e.Type}], types[[2]string{e.Endpoint, "*"}] = true, true
 			}
 		}
 	}
@@ -304,7 +306,7 @@ func queueEvents(b *pgx.Batch, calls []*ingestion) *findings {
 		return err
 	})
 	locked := make(map[string]bool)
-	b.Queue("SELECT webhook FROM lanes WHERE webhook IN "+wanted+" ORDER BY webhook FOR UPDATE", endpoints, kinds, webhooks).
+	b.Queue("SELECT webhook FROM lanes WHERE webhook = "+wanted+" ORDER BY webhook FOR UPDATE", endpoints, kinds, webhooks).
 		Query(func(rows pgx.Rows) error {
 			var id string
 			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
@@ -316,7 +318,7 @@ func queueEvents(b *pgx.Batch, calls []*ingestion) *findings {
 	// Now that they are locked, how many are out cannot grow any more.
 	b.Queue("SELECT l.open, l.held, l.due, (SELECT COUNT(*) FROM deliveries d WHERE d.webhook = l.webhook AND d.state = 'pending' "+
 		"AND d.leased AND d.next_at > "+clock+"), "+portable.WebhookColumns+" FROM lanes l JOIN webhooks w ON w.id = l.webhook "+
-		"WHERE l.webhook IN "+wanted+" ORDER BY l.webhook", endpoints, kinds, webhooks).Query(func(rows pgx.Rows) error {
+		"WHERE l.webhook = "+wanted+" ORDER BY l.webhook", endpoints, kinds, webhooks).Query(func(rows pgx.Rows) error {
 		defer rows.Close()
 		for rows.Next() {
 			c := &candidate{}

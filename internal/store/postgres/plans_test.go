@@ -42,6 +42,8 @@ func populate(t *testing.T, url string) {
 		fmt.Sprintf(`INSERT INTO webhooks SELECT 'whk_' || i, 'w', 'conn_' || i %% 100, 'ep_' || i %% 100, 'Hook', 'all',
 			'["type.' || i / 100 %% 50 || '"]', 'https://example.com/' || i, CASE WHEN i %% 50 = 7 THEN 'paused' ELSE 'active' END, '',
 			'[]', 1, 1000000 * i::BIGINT, 0 FROM generate_series(0, %d - 1) i`, webhooks),
+		`INSERT INTO webhooks SELECT 'whk_same_' || i, 'w', 'conn_2', 'ep_2', 'Hook', 'all', '["type.other"]', 'https://example.com/' || i, 'active', '',
+			'[]', 1, i, 0 FROM generate_series(1, 5000) i`,
 		`INSERT INTO wishes SELECT endpoint, json_array_elements_text(event_types::JSON), id FROM webhooks`,
 		fmt.Sprintf(`INSERT INTO events SELECT 'evt_' || lpad(i::TEXT, 9, '0'), 'ep_' || i %% 100, 'w', 'type.' || i / 100 %% 50, '', FALSE, '',
 			'webhook', 'cus_' || i / 10, `+clock+` - 1000000 * (%[1]d - i::BIGINT), `+clock+` - 1000000 * (%[1]d - i::BIGINT),
