@@ -206,7 +206,7 @@ func (d *Deliverer) post(ctx context.Context, m message, a *answer, phase *progr
 		req.Header.Set("Traceparent", m.Traceparent)
 	}
 
-	// A client would make ready for redirects, which are not followed, and for cookies, at a third of the cost of an attempt.
+	// A client would make ready for redirects, which are not followed, and for cookies, at a quarter of what an attempt costs.
 	resp, err := d.transport.RoundTrip(req)
 	if err != nil {
 		return err
