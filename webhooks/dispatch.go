@@ -308,7 +308,9 @@ func (d *Dispatcher) next(webhook string, l *lane) (c claimed, more bool) {
 		d.forget(webhook, l)
 		return c, false
 	}
-	c, l.waiting = l.waiting[0], l.waiting[1:]
+	c = l.waiting[0]
+	l.waiting[0] = claimed{} // or the slice would hold the event's body on
+	l.waiting = l.waiting[1:]
 	d.ahead--
 	d.out++
 	if d.running {
