@@ -103,6 +103,7 @@ type lane struct {
 	busy    int           // attempts under way
 	took    time.Duration // that is, one of late on the average
 	slow    bool
+	changed bool // the webhook, since anything was claimed
 }
 
 type claimed struct {
@@ -234,6 +235,7 @@ func (d *Dispatcher) begin(work []store.Work, at time.Time) bool {
 			l = &lane{}
 			d.lanes[w.Webhook.ID] = l
 		}
+		l.changed = false
 		l.waiting = append(l.waiting, claimed{w, at})
 		d.ahead++
 		d.widen(w.Webhook.ID, l)
@@ -256,7 +258,7 @@ func (d *Dispatcher) Recall(webhook string) {
 	defer d.mu.Unlock()
 	if l := d.lanes[webhook]; l != nil && d.running {
 		d.recall(l)
-		l.took = 0 // by what it was before
+		l.took, l.changed = 0, true // it may be another subscriber now, or none
 		d.setSlow(webhook, l, false)
 		d.forget(webhook, l)
 	}
@@ -290,12 +292,7 @@ func (d *Dispatcher) serve(webhook string, l *lane) {
 		}
 		o := d.attempt(d.ctx, c.work, c.at)
 		d.outcomes <- finished{o, int64(len(c.work.Event.Body))}
-		if o.Attempt != nil {
-			d.pace(webhook, l, o.Attempt.Duration)
-		}
-		if o.Hold > 0 {
-			d.Recall(webhook)
-		}
+		d.learn(webhook, l, &o)
 	}
 }
 
@@ -321,17 +318,23 @@ func (d *Dispatcher) next(webhook string, l *lane) (c claimed, more bool) {
 
 // forget lets go of a lane of which nothing is claimed, unless it has to be remembered that it is slow.
 func (d *Dispatcher) forget(webhook string, l *lane) {
-	if l.busy == 0 && !l.slow {
+	if l.busy == 0 && (!l.slow || l.changed) {
+		d.setSlow(webhook, l, false)
 		delete(d.lanes, webhook)
 	}
 }
 
-// pace learns how long attempts in a lane take.
-func (d *Dispatcher) pace(webhook string, l *lane, took time.Duration) {
+// learn learns from an attempt how long they take in a lane, and gives back what waits there if the subscriber asks us to wait.
+func (d *Dispatcher) learn(webhook string, l *lane, o *store.Outcome) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	l.took += (took - l.took) / laneWidth
-	d.setSlow(webhook, l, l.took > slowAfter || l.slow && l.took > slowAfter/2)
+	if o.Attempt != nil {
+		l.took += (o.Attempt.Duration - l.took) / laneWidth
+		d.setSlow(webhook, l, l.took > slowAfter || l.slow && l.took > slowAfter/2)
+	}
+	if o.Hold > 0 && d.running {
+		d.recall(l)
+	}
 }
 
 func (d *Dispatcher) setSlow(webhook string, l *lane, slow bool) {
