@@ -52,7 +52,7 @@ func (b *bench) measureThroughput(kind string, acknowledged, delivered float64) 
 		for _, subscribers := range []int{1, 10} {
 			var acked, made, spent [][]float64
 			for i := range b.runs {
-				b.progress("events on %s: %d subscribers, run %d of %d", kind, subscribers, i+1, b.runs)
+				b.progress("events on %s: %s, run %d of %d", kind, counted(subscribers, "subscriber"), i+1, b.runs)
 				var ack, del, cpu []float64
 				for _, begin := range []load{b.viaStore(kind, subscribers), b.viaMemory(subscribers)} {
 					a, d, c, err := b.flood(ctx, begin, subscribers)
@@ -63,8 +63,8 @@ func (b *bench) measureThroughput(kind string, acknowledged, delivered float64) 
 				}
 				acked, made, spent = append(acked, ack), append(made, del), append(spent, cpu)
 			}
-			time := judge("events-"+strings.ToLower(kind), fmt.Sprintf("processor time of the service for a delivery, %d subscribers, %s; beside: from memory",
-				subscribers, kind), "µs", shown, 0, spent...)
+			time := judge("events-"+strings.ToLower(kind), fmt.Sprintf("processor time of the service for a delivery, %s, %s; beside: from memory",
+				counted(subscribers, "subscriber"), kind), "µs", shown, 0, spent...)
 			if subscribers == 1 {
 				rows = append(rows, judge("events-"+strings.ToLower(kind), "events acknowledged, 1 subscriber, "+kind+"; beside: from memory", "1/s", share, acknowledged, acked...), time)
 				continue
@@ -210,6 +210,14 @@ func (b *bench) measureLoaded(kind string) func(context.Context) ([]row, error) 
 			count(b.webhooks), count(b.stored), count(b.backlog), kind)
 		return []row{judge("loaded-"+strings.ToLower(kind), what, "ms", times, 2, p99...)}, nil
 	}
+}
+
+// counted is a number of things.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return count(n) + " " + what + "s"
 }
 
 // count writes a number with its thousands apart.
