@@ -234,7 +234,7 @@ func (s *server) callAPI(w http.ResponseWriter, r *http.Request, session stripea
 		return err
 	}
 	body := res.Body
-	if !json.Valid(body) {
+	if !stripeapi.ValidJSON(body) {
 		if body, err = json.Marshal(string(body)); err != nil {
 			return err
 		}
