@@ -5,6 +5,7 @@
 //	endpoint.go   what Stripe must send us: one endpoint for all webhooks of a connection, connect and API version
 //	receive.go    Stripe's POST: verify the raw bytes (signature.go), read the outside (envelope.go), store, acknowledge
 //	dispatch.go   claim what is due, attempt it, take the outcome back; backoff.go says when to try again
+//	lanes.go      what is claimed of each webhook: so many attempts at once, more claimed ahead for who answers quickly
 //	deliver.go    one attempt: sign, dial public addresses only, POST, judge the answer
 //	keeper.go     every few minutes, for each endpoint: reconcile.go mends what differs at Stripe, catchup.go takes in the events
 //	              that did not arrive; health.go says how that goes
