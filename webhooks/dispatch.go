@@ -82,6 +82,7 @@ type Dispatcher struct {
 	attempts sync.WaitGroup   // begun only while running
 	lanes    map[string]*lane // by webhook: those of which something is claimed and not attempted to the end, and those that are slow
 	slow     []string         // webhooks, sorted; replaced rather than changed
+	narrow   []*lane          // to be widened once there is room
 	ahead    int              // deliveries that wait in lanes
 	out      int              // others that are claimed and whose outcome the store does not have yet
 	outBytes int64            // of the events of both
@@ -147,7 +148,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	<-flushed
 }
 
-// end has nothing begin any more.
+// end has nothing begin any more: nothing waits in a lane from here on.
 func (d *Dispatcher) end() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -264,6 +265,7 @@ func (d *Dispatcher) finish(ctx context.Context) {
 		d.mu.Lock()
 		d.out -= len(batch)
 		d.outBytes -= bytes
+		d.widenNarrow()
 		d.mu.Unlock()
 		select {
 		case d.freed <- struct{}{}:

@@ -542,6 +542,40 @@ func TestDispatchSlow(t *testing.T) {
 	})
 }
 
+// TestDispatchWidensAgain: a lane that was narrow while there was little room gets its width when there is room again, also
+// when none of its attempts ends.
+func TestDispatchWidensAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var hanging atomic.Int32
+		queue := newMemoryQueue()
+		queue.webhook("whk_hangs", "http://hangs.example")
+		queue.fail(nil, errors.New("the disk is full"))
+		startDispatcher(t, queue, DefaultSchedule(), func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host != "hangs.example" {
+				return respond(200), nil
+			}
+			hanging.Add(1)
+			return hang(r)
+		})
+		for _, id := range []string{"whk_1", "whk_2"} {
+			queue.webhook(id, "http://quick.example")
+			queue.add(id, laneAhead)
+		}
+		synctest.Wait()
+		queue.add("whk_hangs", 2*laneWidth)
+		synctest.Wait()
+		if got := hanging.Load(); got == 0 || got >= laneWidth {
+			t.Errorf("with less room, %d attempts hang, want some, but fewer than %d", got, laneWidth)
+		}
+		queue.fail(nil, nil)
+		time.Sleep(maxStoreWait)
+		if got := hanging.Load(); got != laneWidth {
+			t.Errorf("with room again, %d attempts hang, want %d", got, laneWidth)
+		}
+	})
+}
+
 // TestDispatchRecalls: what waits for its turn does not go out as if nothing had happened when its webhook is paused, its
 // subscriber asks us to wait, or is gone.
 func TestDispatchRecalls(t *testing.T) {

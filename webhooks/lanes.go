@@ -20,8 +20,10 @@ const (
 
 // A lane is what is claimed of a webhook.
 type lane struct {
+	webhook string
 	waiting []claimed
 	busy    int           // attempts under way
+	narrow  bool          // fewer than wanted, as there was no room for more
 	took    time.Duration // by one attempt, on the average of late
 	slow    bool
 	changed bool // the webhook, since anything was claimed
@@ -48,22 +50,37 @@ func (d *Dispatcher) begin(work []store.Work, at time.Time) bool {
 		d.outBytes += int64(len(w.Event.Body))
 		l := d.lanes[w.Webhook.ID]
 		if l == nil {
-			l = &lane{}
+			l = &lane{webhook: w.Webhook.ID}
 			d.lanes[w.Webhook.ID] = l
 		}
 		l.changed = false
 		l.waiting = append(l.waiting, claimed{w, at})
 		d.ahead++
-		d.widen(w.Webhook.ID, l)
+		d.widen(l)
 	}
 	return true
 }
 
-// widen has one more attempt be made in a lane, if something waits for it and there is room.
-func (d *Dispatcher) widen(webhook string, l *lane) {
-	if len(l.waiting) > 0 && l.busy < d.width() {
+// widen has one more attempt be made in a lane, if something waits for it. Without room that is done later, by widenNarrow.
+func (d *Dispatcher) widen(l *lane) {
+	switch {
+	case len(l.waiting) == 0 || l.busy == laneWidth:
+	case l.busy < d.width():
 		l.busy++
-		d.attempts.Go(func() { d.serve(webhook, l) })
+		d.attempts.Go(func() { d.serve(l) })
+	case !l.narrow:
+		l.narrow = true
+		d.narrow = append(d.narrow, l)
+	}
+}
+
+// widenNarrow is for when there is room again: in a lane that hangs, no attempt ends that would widen it.
+func (d *Dispatcher) widenNarrow() {
+	narrow := d.narrow
+	d.narrow = nil
+	for _, l := range narrow {
+		l.narrow = false
+		d.widen(l)
 	}
 }
 
@@ -75,8 +92,8 @@ func (d *Dispatcher) Recall(webhook string) {
 	if l := d.lanes[webhook]; l != nil && d.running {
 		d.recall(l)
 		l.took, l.changed = 0, true // it may be another subscriber now, or none
-		d.setSlow(webhook, l, false)
-		d.forget(webhook, l)
+		d.setSlow(l, false)
+		d.forget(l)
 	}
 }
 
@@ -100,25 +117,25 @@ func released(w store.Work) store.Outcome {
 }
 
 // serve attempts what waits in a lane, one after the other, until nothing does.
-func (d *Dispatcher) serve(webhook string, l *lane) {
+func (d *Dispatcher) serve(l *lane) {
 	for {
-		c, more := d.next(webhook, l)
+		c, more := d.next(l)
 		if !more {
 			return
 		}
 		o := d.attempt(d.ctx, c.work, c.at)
 		d.outcomes <- finished{o, int64(len(c.work.Event.Body))}
-		d.learn(webhook, l, &o)
+		d.learn(l, &o)
 	}
 }
 
 // next takes what has waited longest in a lane. Without anything, an attempt less is under way there.
-func (d *Dispatcher) next(webhook string, l *lane) (c claimed, more bool) {
+func (d *Dispatcher) next(l *lane) (c claimed, more bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if len(l.waiting) == 0 {
 		l.busy--
-		d.forget(webhook, l)
+		d.forget(l)
 		return c, false
 	}
 	c = l.waiting[0]
@@ -126,41 +143,39 @@ func (d *Dispatcher) next(webhook string, l *lane) (c claimed, more bool) {
 	l.waiting = l.waiting[1:]
 	d.ahead--
 	d.out++
-	if d.running {
-		d.widen(webhook, l)
-	}
+	d.widen(l)
 	return c, true
 }
 
 // forget lets go of a lane of which nothing is claimed, unless it has to be remembered that it is slow.
-func (d *Dispatcher) forget(webhook string, l *lane) {
+func (d *Dispatcher) forget(l *lane) {
 	if l.busy == 0 && (!l.slow || l.changed) {
-		d.setSlow(webhook, l, false)
-		delete(d.lanes, webhook)
+		d.setSlow(l, false)
+		delete(d.lanes, l.webhook)
 	}
 }
 
 // learn learns from an attempt how long they take in a lane, and gives back what waits there if the subscriber asks us to wait.
-func (d *Dispatcher) learn(webhook string, l *lane, o *store.Outcome) {
+func (d *Dispatcher) learn(l *lane, o *store.Outcome) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if o.Attempt != nil {
 		l.took += (o.Attempt.Duration - l.took) / laneWidth
-		d.setSlow(webhook, l, l.took > slowAfter || l.slow && l.took > slowAfter/2)
+		d.setSlow(l, l.took > slowAfter || l.slow && l.took > slowAfter/2)
 	}
 	if o.Hold > 0 && d.running {
 		d.recall(l)
 	}
 }
 
-func (d *Dispatcher) setSlow(webhook string, l *lane, slow bool) {
+func (d *Dispatcher) setSlow(l *lane, slow bool) {
 	if slow == l.slow {
 		return
 	}
 	l.slow = slow
-	at, _ := slices.BinarySearch(d.slow, webhook)
+	at, _ := slices.BinarySearch(d.slow, l.webhook)
 	if slow {
-		d.slow = slices.Insert(slices.Clip(d.slow), at, webhook)
+		d.slow = slices.Insert(slices.Clip(d.slow), at, l.webhook)
 	} else {
 		d.slow = slices.Delete(slices.Clone(d.slow), at, at+1)
 	}
