@@ -58,7 +58,7 @@ func (l *load) try(s *sender, pace *rate.Limiter, id string, body []byte) bool {
 		return false
 	}
 	began := time.Now()
-	status, _, err := s.send(l.ctx, body)
+	status, _, err := s.send(context.WithoutCancel(l.ctx), body) // what is under way ends before stop returns
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil || status != http.StatusOK {
