@@ -33,7 +33,7 @@ type fresh struct {
 
 // delivery is what its row would say.
 func (f *fresh) delivery() store.Delivery {
-	e, w := f.event, &f.lane.webhook
+	e, w := f.event, f.lane.webhook
 	return store.Delivery{
 		ID: f.id, Workspace: w.Workspace, Webhook: w.ID, Endpoint: e.Endpoint, Event: e.ID, Type: e.Type,
 		State: store.DeliveryPending, NextAt: e.Received, Created: e.Received,

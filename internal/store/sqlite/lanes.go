@@ -45,12 +45,12 @@ type lane struct {
 }
 
 type standing struct {
-	webhook store.Webhook
-	gone    bool     // detached
-	pending int      // rows in state pending, claimed or not
-	due     int64    // no row that is pending and not out falls due before
-	fresh   []*fresh // waiting, older than any row that is due; those that are noted are passed over
-	held    int64    // nothing is claimed before
+	webhook *store.Webhook // replaced rather than changed
+	gone    bool           // detached
+	pending int            // rows in state pending, claimed or not
+	due     int64          // no row that is pending and not out falls due before
+	fresh   []*fresh       // waiting, older than any row that is due; those that are noted are passed over
+	held    int64          // nothing is claimed before
 }
 
 // open reports whether deliveries go out.
@@ -106,7 +106,7 @@ func loadLanes(ctx context.Context, q portable.Querier) (*lanes, error) {
 }
 
 func (ls *lanes) add(w store.Webhook) {
-	l := &lane{standing: standing{webhook: w, due: never}, out: make(map[string]int64), ends: never}
+	l := &lane{standing: standing{webhook: &w, due: never}, out: make(map[string]int64), ends: never}
 	ls.byID[w.ID] = l
 	ls.order = append(ls.order, l)
 	p := ls.pools[w.Endpoint]
@@ -215,7 +215,7 @@ func (t *tx) replace(l *lane, w store.Webhook) {
 	if w.URL != l.webhook.URL || w.State != l.webhook.State {
 		t.unhold(l)
 	}
-	t.change(l, func() { l.webhook = w })
+	t.change(l, func() { l.webhook = &w })
 	if from != w.Endpoint {
 		t.setPool(from, without(t.lanes.pools[from].lanes, l))
 		joined := append(slices.Clone(t.lanes.pools[w.Endpoint].lanes), l)

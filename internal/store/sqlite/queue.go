@@ -60,7 +60,7 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 	}
 	result.New = true
 	for _, l := range p.lanes {
-		w := &l.webhook
+		w := l.webhook
 		if in.Webhook != "" && in.Webhook != w.ID || in.Webhook == "" && (!w.Wants(e.Type) || portable.TooOld(w, e.Created)) {
 			continue
 		}
@@ -72,8 +72,7 @@ func (t *tx) ingest(ctx context.Context, in *store.NewEvent, lease store.Lease, 
 			if l.next(&lease) > now && len(l.out) < lease.Bound(w.ID) {
 				t.change(l, func() { l.pending++ })
 				d.NextAt = portable.Time(t.take(l, d.ID, lease))
-				webhook := *w
-				result.Work = append(result.Work, store.Work{Delivery: d, Event: e, Webhook: &webhook})
+				result.Work = append(result.Work, store.Work{Delivery: d, Event: e, Webhook: w})
 			} else {
 				t.wake = true
 				t.change(l, func() { l.pending, l.fresh = l.pending+1, append(l.fresh, f) })
@@ -129,12 +128,11 @@ func (t *tx) claim(ctx context.Context, lease store.Lease, limit int) (store.Cla
 		at := (first + i) % len(ls.order)
 		l := ls.order[at]
 		if l.next(&lease) <= now && len(claimed.Work) < limit {
-			work, err := t.claimLane(ctx, l, lease, limit-len(claimed.Work))
-			if err != nil {
+			before := len(claimed.Work)
+			if err := t.claimLane(ctx, l, lease, limit-before, &claimed.Work); err != nil {
 				return claimed, err
 			}
-			if len(work) > 0 {
-				claimed.Work = append(claimed.Work, work...)
+			if len(claimed.Work) > before {
 				ls.turn = (at + 1) % len(ls.order)
 			}
 		}
@@ -147,31 +145,31 @@ func (t *tx) claim(ctx context.Context, lease store.Lease, limit int) (store.Cla
 	return claimed, nil
 }
 
-// claimLane takes up to limit due deliveries of one lane, first those that are fresh, and learns when the next one falls due.
-// Work for deliveries that have rows is without its event.
-func (t *tx) claimLane(ctx context.Context, l *lane, lease store.Lease, limit int) (work []store.Work, err error) {
+// claimLane adds up to limit due deliveries of one lane to the work, first those that are fresh, and learns when the next one
+// falls due. Work for deliveries that have rows is without its event.
+func (t *tx) claimLane(ctx context.Context, l *lane, lease store.Lease, limit int, work *[]store.Work) error {
 	now := t.now.UnixMicro()
 	t.lapse(l, now)
 	room := min(limit, lease.Bound(l.webhook.ID)-len(l.out))
-	webhook := l.webhook
 	take := func(d store.Delivery, e *store.Event) {
 		d.NextAt = portable.Time(t.take(l, d.ID, lease))
-		work = append(work, store.Work{Delivery: d, Event: e, Webhook: &webhook})
+		*work = append(*work, store.Work{Delivery: d, Event: e, Webhook: l.webhook})
+		room--
 	}
 	waiting := l.fresh
-	for len(waiting) > 0 && len(work) < room {
+	for len(waiting) > 0 && room > 0 {
 		if f := waiting[0]; !f.noted {
 			take(f.delivery(), f.event)
 		}
 		waiting = waiting[1:]
 	}
 	t.change(l, func() { l.fresh = waiting })
-	if l.due > now || len(work) == room {
-		return work, nil
+	if l.due > now || room <= 0 {
+		return nil
 	}
-	rows, err := portable.Due(ctx, t, l.webhook.ID, len(l.out)+room-len(work)+1)
+	rows, err := portable.Due(ctx, t, l.webhook.ID, len(l.out)+room+1)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	due := int64(never)
 	for _, d := range rows {
@@ -179,14 +177,14 @@ func (t *tx) claimLane(ctx context.Context, l *lane, lease store.Lease, limit in
 			continue
 		}
 		at := portable.Micros(d.NextAt)
-		if at > now || len(work) == room {
+		if at > now || room == 0 {
 			due = at
 			break
 		}
 		take(d, nil)
 	}
 	t.change(l, func() { l.due = due })
-	return work, nil
+	return nil
 }
 
 // lapse has what is out with a lease that has ended wait again.
@@ -370,7 +368,7 @@ func (s *Store) Replay(
 		if err != nil {
 			return step, err
 		}
-		active := l.webhook
+		active := *l.webhook
 		active.State = store.WebhookActive // who asks for a replay wants it kept, even while the webhook is disabled
 		for i := range events {
 			d := portable.NewDelivery(&active, &events[i], t.now)

@@ -628,13 +628,13 @@ func TestUndo(t *testing.T) {
 			return err
 		}
 		a, b := tx.lanes.pools[e.ID].lanes[0], tx.lanes.pools[other.ID].lanes[0]
-		moved := a.webhook
+		moved := *a.webhook
 		moved.Endpoint, moved.State = other.ID, store.WebhookPaused
 		tx.replace(a, moved)
 		tx.queue(b, 7, s.now())
 		tx.detach(b)
 		tx.addPool("ep_new", "w")
-		w := b.webhook
+		w := *b.webhook
 		w.ID, w.Endpoint = "whk_new", "ep_new"
 		tx.attach(w)
 		tx.removePool(e.ID)

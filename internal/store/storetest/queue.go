@@ -321,6 +321,19 @@ func queue() suite {
 			wantEqual(t, "with no room", len(l.claim(t, narrow, 100)), 0)
 			wantEqual(t, "with a wider bound", len(l.claim(t, store.Lease{PerWebhook: 4, For: time.Hour}, 100)), 2)
 		},
+		"NarrowerBound": func(t *testing.T, s store.Store) {
+			l := newLine(t, s, "a", []string{"*"})
+			l.fill(t, 12, "a.b")
+			l.deliveries(t, store.DeliveryFilter{}) // from here on all of them have rows
+			out := l.claim(t, lease, 8)
+			wantEqual(t, "out and lost", len(out)+len(l.claim(t, lapsed, 2)), 10)
+			narrow := store.Lease{PerWebhook: 3, For: time.Hour}
+			wantEqual(t, "with more out than the bound", len(l.claim(t, narrow, 100)), 0)
+			for _, w := range out {
+				l.finish(t, w, store.Outcome{Verdict: store.VerdictDelivered})
+			}
+			wantEqual(t, "with none out", len(l.claim(t, narrow, 100)), 3)
+		},
 		"SlowBound": func(t *testing.T, s store.Store) {
 			l := newLine(t, s, "a", []string{"*"}, []string{"*"})
 			slow := l.webhooks[1].ID
