@@ -216,14 +216,15 @@ func (d *Deliverer) post(ctx context.Context, m message, a *answer, phase *progr
 	a.Status = resp.StatusCode
 	a.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), d.now())
 
-	// What is not kept is still read, because only a connection without a rest on it is used again.
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerKept))
-	a.Body = body
-	if err == nil {
-		_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswerRead-maxAnswerKept))
-	}
-	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+	if resp.Body != http.NoBody {
+		// What is not kept is still read, because only a connection without a rest on it is used again.
+		a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswerKept))
+		if err == nil {
+			_, err = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswerRead-maxAnswerKept))
+		}
+		if err != nil {
+			return fmt.Errorf("reading the answer: %w", err)
+		}
 	}
 	a.Verdict = judge(resp.StatusCode)
 	return nil
