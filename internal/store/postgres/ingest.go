@@ -293,7 +293,9 @@ func queueEvents(b *pgx.Batch, calls []*ingestion) *findings {
 	}
 	b.Queue("INSERT INTO events ("+portable.EventColumns+", body, trace) "+
 		"SELECT e.id, e.endpoint, p.workspace, e.type, e.account, e.livemode, e.api_version, e.source, e.object, e.created, "+clock+", e.body, e.trace "+
-		"FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::TEXT[], $5::BOOLEAN[], $6::TEXT[], $7::TEXT[], $8::TEXT[], $9::BIGINT[], $10::BYTEA[], $11::TEXT[]) "+
+		// Selected, so that the planner does not plan anew for every length.
+		"FROM unnest((SELECT $1::TEXT[]), (SELECT $2::TEXT[]), (SELECT $3::TEXT[]), (SELECT $4::TEXT[]), (SELECT $5::BOOLEAN[]), "+
+		"(SELECT $6::TEXT[]), (SELECT $7::TEXT[]), (SELECT $8::TEXT[]), (SELECT $9::BIGINT[]), (SELECT $10::BYTEA[]), (SELECT $11::TEXT[])) "+
 		"WITH ORDINALITY AS e (id, endpoint, type, account, livemode, api_version, source, object, created, body, trace, n) "+
 		"JOIN endpoints p ON p.id = e.endpoint ORDER BY e.n ON CONFLICT DO NOTHING RETURNING endpoint, id, received",
 		c.id, c.endpoint, c.kind, c.account, c.livemode, c.version, c.source, c.object, c.created, c.body, c.trace).Query(func(rows pgx.Rows) error {
