@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +26,7 @@ func (b *bench) viaStore(kind string, subscribers int) load {
 		if err != nil {
 			return nil, door{}, err
 		}
+		s.then = func() { b.drop(context.WithoutCancel(ctx), kind, database) }
 		d, err := b.attach(ctx, s, subscribers)
 		if err != nil {
 			s.Stop()
@@ -264,6 +267,19 @@ func (b *bench) database(ctx context.Context, kind string) (string, error) {
 		return b.sqlite(), nil
 	}
 	return b.postgres.Create(ctx)
+}
+
+// drop removes a database, or the system and the server would work on what it leaves behind while others are measured.
+func (b *bench) drop(ctx context.Context, kind, database string) {
+	var err error
+	if kind == sqliteKind {
+		err = os.RemoveAll(filepath.Dir(strings.TrimPrefix(database, "sqlite:")))
+	} else {
+		err = b.postgres.Drop(ctx, database)
+	}
+	if err != nil {
+		b.progress("keeping a database: %v", err)
+	}
 }
 
 func (b *bench) sqlite() string {

@@ -28,7 +28,16 @@ const (
 // A service is one running connector.
 type service struct {
 	*child.Process
-	url string
+	url  string
+	then func() // once it has stopped; nil: nothing
+}
+
+// Stop stops the service and clears up after it.
+func (s *service) Stop() {
+	s.Process.Stop()
+	if s.then != nil {
+		s.then()
+	}
 }
 
 // start starts a connector on a database. It logs as it does by default, into a file.
@@ -51,7 +60,7 @@ func (b *bench) start(ctx context.Context, database string) (*service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &service{process, url}, nil
+	return &service{Process: process, url: url}, nil
 }
 
 // ceiling starts this very program as a ceiling.
@@ -68,7 +77,7 @@ func (b *bench) ceiling(ctx context.Context, kind string, args ...string) (*serv
 	if err != nil {
 		return nil, err
 	}
-	return &service{process, url}, nil
+	return &service{Process: process, url: url}, nil
 }
 
 func (b *bench) address(ctx context.Context) (url, listen string, err error) {

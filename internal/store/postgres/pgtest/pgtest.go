@@ -233,6 +233,21 @@ func (s *Server) Create(ctx context.Context) (string, error) {
 	return s.URL(name), nil
 }
 
+// Drop removes a database that Create made, whoever is connected to it. The server makes a checkpoint.
+func (s *Server) Drop(ctx context.Context, database string) error {
+	config, err := pgx.ParseConfig(database)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "DROP DATABASE "+config.Database+" WITH (FORCE)")
+	return err
+}
+
 // Settle has the server do now what many changes of a database leave it with.
 func (s *Server) Settle(ctx context.Context, url string) error {
 	conn, err := pgx.Connect(ctx, url)
