@@ -89,7 +89,7 @@ func (d *Dispatcher) widenNarrow() {
 func (d *Dispatcher) Recall(webhook string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if l := d.lanes[webhook]; l != nil && d.running {
+	if l := d.lanes[webhook]; l != nil {
 		d.recall(l)
 		l.took, l.changed = 0, true // it may be another subscriber now, or none
 		d.setSlow(l, false)
@@ -163,7 +163,7 @@ func (d *Dispatcher) learn(l *lane, o *store.Outcome) {
 		l.took += (o.Attempt.Duration - l.took) / laneWidth
 		d.setSlow(l, l.took > slowAfter || l.slow && l.took > slowAfter/2)
 	}
-	if o.Hold > 0 && d.running {
+	if o.Hold > 0 {
 		d.recall(l)
 	}
 }
