@@ -372,7 +372,7 @@ func (f *findings) queueDue(b *pgx.Batch) {
 		}
 	}
 	if len(webhooks) > 0 {
-		b.Queue("UPDATE lanes l SET due = GREATEST(l.held, LEAST(l.due, u.due)) FROM unnest($1::TEXT[], $2::BIGINT[]) AS u (webhook, due) "+
+		b.Queue("UPDATE lanes l SET due = GREATEST(l.held, LEAST(l.due, u.due)) FROM unnest((SELECT $1::TEXT[]), (SELECT $2::BIGINT[])) AS u (webhook, due) "+
 			"WHERE l.webhook = u.webhook", webhooks, due)
 	}
 }

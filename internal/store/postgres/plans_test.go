@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"stripe-connector/internal/store"
 	"stripe-connector/internal/store/postgres/pgtest"
 )
@@ -124,6 +126,46 @@ func judgePlans(t *testing.T, own *pgtest.Server, some int, matters func(fault s
 	}
 	if plans < some {
 		t.Errorf("there were %d plans, want many", plans)
+	}
+}
+
+// TestPlannedOnce: what an event and its deliveries take is not planned anew each time, which would cost as much as running it.
+func TestPlannedOnce(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := open(t, database(t))
+	e := line(t, s, 3)
+	for i := range 20 {
+		got, err := s.Ingest(ctx, []store.NewEvent{event(e, i)}, wide)
+		check(t, err)
+		_, err = s.Ingest(ctx, []store.NewEvent{event(e, 1000+i)}, store.Lease{})
+		check(t, err)
+		claimed, err := s.Claim(ctx, wide, 100)
+		check(t, err)
+		var outcomes []store.Outcome
+		for _, w := range slices.Concat(got[0].Work, claimed.Work) {
+			outcomes = append(outcomes, delivered(w))
+		}
+		check(t, s.Finish(ctx, outcomes))
+	}
+	seen := 0
+	for _, conn := range s.pool.AcquireAllIdle(ctx) {
+		defer conn.Release()
+		rows, err := conn.Query(ctx, "SELECT statement, generic_plans, custom_plans FROM pg_prepared_statements")
+		check(t, err)
+		var statement string
+		var generic, custom int
+		_, err = pgx.ForEachRow(rows, []any{&statement, &generic, &custom}, func() error {
+			seen++
+			if custom > 5 { // which are tried in any case
+				t.Errorf("planned %d times, and run %d times without: %s", custom, generic, statement)
+			}
+			return nil
+		})
+		check(t, err)
+	}
+	if seen < 10 {
+		t.Errorf("there were %d statements, want many", seen)
 	}
 }
 
