@@ -129,16 +129,43 @@ func judgePlans(t *testing.T, own *pgtest.Server, some int, matters func(fault s
 	}
 }
 
-// TestPlannedOnce: what an event and its deliveries take is not planned anew each time, which would cost as much as running it.
+// TestPlannedOnce: what an event and its deliveries take is not planned anew each time, which would cost as much as running it,
+// however much is stored and whether or not it was counted.
 func TestPlannedOnce(t *testing.T) {
 	t.Parallel()
+	for _, stored := range []int{0, 3000} {
+		for _, counted := range []bool{false, true} {
+			t.Run(fmt.Sprintf("stored=%d/counted=%t", stored, counted), func(t *testing.T) {
+				t.Parallel()
+				url := server.Database(t)
+				before := open(t, url)
+				e := line(t, before, 3)
+				if stored > 0 {
+					events := make([]store.NewEvent, stored)
+					for i := range events {
+						events[i] = event(e, i)
+					}
+					_, err := before.Ingest(t.Context(), events, store.Lease{})
+					check(t, err)
+					check(t, execute(url, "UPDATE deliveries SET state = 'delivered', next_at = 0"))
+				}
+				if counted {
+					check(t, execute(url, "VACUUM ANALYZE"))
+				}
+				plannedOnce(t, open(t, url), e, stored)
+			})
+		}
+	}
+}
+
+// plannedOnce stores events from the nth on, and claims and finishes their deliveries.
+func plannedOnce(t *testing.T, s *Store, e store.Endpoint, n int) {
+	t.Helper()
 	ctx := t.Context()
-	s := open(t, database(t))
-	e := line(t, s, 3)
 	for i := range 20 {
-		got, err := s.Ingest(ctx, []store.NewEvent{event(e, i)}, wide)
+		got, err := s.Ingest(ctx, []store.NewEvent{event(e, n+2*i)}, wide)
 		check(t, err)
-		_, err = s.Ingest(ctx, []store.NewEvent{event(e, 1000+i)}, store.Lease{})
+		_, err = s.Ingest(ctx, []store.NewEvent{event(e, n+2*i+1)}, store.Lease{})
 		check(t, err)
 		claimed, err := s.Claim(ctx, wide, 100)
 		check(t, err)

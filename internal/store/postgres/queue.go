@@ -254,7 +254,8 @@ func queueOutcomes(b *pgx.Batch, outcomes []store.Outcome) (released bool, err e
 // conclude stores outcomes, of a delivery one at most. One whose lease was lost adds its attempt to the log and nothing else. The
 // concatenation keeps the server from looking for each delivery among all that are leased.
 const conclude = `WITH o AS (
-		SELECT * FROM unnest($1::TEXT[], $2::TEXT[], $3::TEXT[], $4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::INTEGER[], $8::INTEGER[], $9::TEXT[])
+		SELECT * FROM unnest((SELECT $1::TEXT[]), (SELECT $2::TEXT[]), (SELECT $3::TEXT[]), (SELECT $4::BIGINT[]), (SELECT $5::BIGINT[]),
+			(SELECT $6::BIGINT[]), (SELECT $7::INTEGER[]), (SELECT $8::INTEGER[]), (SELECT $9::TEXT[]))
 			AS o (id, state, reason, lease, after, hold, tried, status, log)
 	), done AS (
 		UPDATE deliveries d SET state = o.state, reason = o.reason, leased = FALSE, attempts = d.attempts + o.tried,
