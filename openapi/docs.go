@@ -229,8 +229,10 @@ func (d *docs) render(w http.ResponseWriter, r *http.Request, status int, policy
 	_, _ = w.Write(page)
 }
 
-// hostForm is what a Host header may hold to be repeated in a command.
-var hostForm = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]{1,255}$`)
+// hostForm and maxHost are what a Host header may hold to be repeated in a command.
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
+
+const maxHost = 255
 
 // baseURL is how the reader reached the service.
 func baseURL(r *http.Request) string {
@@ -238,7 +240,7 @@ func baseURL(r *http.Request) string {
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	if !hostForm.MatchString(host) {
+	if len(host) > maxHost || !hostForm.MatchString(host) {
 		host = "localhost:8080"
 	}
 	return scheme + "://" + host

@@ -65,7 +65,9 @@ type Key struct {
 	Bytes Secret
 }
 
-var keyID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`)
+var keyID = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+const maxKeyID = 32
 
 // Decode reads a list of ID:BASE64, in any of the four alphabets.
 func (k *Keys) Decode(value string) error {
@@ -73,7 +75,7 @@ func (k *Keys) Decode(value string) error {
 	seen := make(map[string]bool)
 	for i, part := range list(value) {
 		id, text, found := strings.Cut(part, ":")
-		if !found || !keyID.MatchString(id) {
+		if !found || len(id) > maxKeyID || !keyID.MatchString(id) {
 			return fault(fmt.Sprintf("must be a list of ID:BASE64; entry %d has no id of letters, digits, - or _", i+1))
 		}
 		if seen[id] {

@@ -133,12 +133,14 @@ func newToken() string {
 	return tokenStart + tokenText.EncodeToString(raw)
 }
 
-var workspaceForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+var workspaceForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+
+const maxWorkspace = 63
 
 // Create makes a token, and its workspace if that is new. The token itself is returned this once.
 func (t *Tokens) Create(ctx context.Context, workspace string, role Role, name string) (TokenView, string, error) {
 	var faults spec.Faults
-	if !workspaceForm.MatchString(workspace) {
+	if len(workspace) > maxWorkspace || !workspaceForm.MatchString(workspace) {
 		faults = append(faults, spec.Fault{
 			Field: "workspace", Label: "Workspace", Code: spec.CodeInvalid,
 			Message: "must be 1 to 63 lower-case letters, digits, - or _, and begin with a letter or digit",

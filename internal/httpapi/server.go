@@ -171,7 +171,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
 		id := r.Header.Get(headerRequestID)
-		if !requestID.MatchString(id) {
+		if len(id) > maxRequestID || !requestID.MatchString(id) {
 			id = store.NewID("req", start)
 		}
 		w.Header().Set(headerRequestID, id)
@@ -209,8 +209,10 @@ var errPanicked = &Problem{
 	Detail: "The service failed; the log has the reason under the request id.",
 }
 
-// requestID is what a caller's request id may be, since it stands in the log and in a header.
-var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+// requestID and maxRequestID are what a caller's request id may be, since it stands in the log and in a header.
+var requestID = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+const maxRequestID = 64
 
 // A statusWriter remembers how an answer went, for the log, the meter and the audit trail.
 type statusWriter struct {

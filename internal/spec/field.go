@@ -230,16 +230,22 @@ func Rows(name, label string, items ...Part) Field {
 	return f
 }
 
+// Compiled once for the many fields that have them.
+var (
+	currencyForm = regexp.MustCompile(`^[A-Za-z]{3}$`)
+	countryForm  = regexp.MustCompile(`^[A-Za-z]{2}$`)
+)
+
 // Currency is a three-letter ISO 4217 code in any case, sent in lower case.
 func Currency(name, label string) Field {
-	f := newField(KindText, name, label).Matching(`^[A-Za-z]{3}$`, "must be a three-letter currency code such as usd")
+	f := newField(KindText, name, label).matching(currencyForm, "must be a three-letter currency code such as usd")
 	f.lower = true
 	return f
 }
 
 // Country is a two-letter ISO 3166-1 code in any case, sent in upper case.
 func Country(name, label string) Field {
-	f := Text(name, label).Matching(`^[A-Za-z]{2}$`, "must be a two-letter country code such as US")
+	f := Text(name, label).matching(countryForm, "must be a two-letter country code such as US")
 	f.upper = true
 	return f
 }
@@ -326,20 +332,24 @@ func (f Field) matching(form *regexp.Regexp, otherwise string) Field {
 	return f
 }
 
-// idForm is what may stand in a URL path: stripe-go would turn an empty id into a list or a collection delete. All fields
-// share it, since it takes 40 KiB.
-var idForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+// idForm is what may stand in a URL path: stripe-go would turn an empty id into a list or a collection delete.
+var idForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+// maxID is the longest id, in bytes, judged apart: a regular expression that counts to 255 takes 80 KiB.
+const maxID = 255
 
 // PathSafe restricts an id to what may stand in a URL path. An API key that was pasted into the wrong box may not: paths
 // are logged.
 func (f Field) PathSafe() Field {
-	f = f.matching(idForm, "must be an id of letters, digits, _ and -, at most 255 of them")
-	safe := f.check
+	f.Pattern = `^[A-Za-z0-9_-]{1,255}$`
 	return f.Checked(func(s string) string {
-		if strings.HasPrefix(s, "sk_") || strings.HasPrefix(s, "rk_") {
+		switch {
+		case strings.HasPrefix(s, "sk_"), strings.HasPrefix(s, "rk_"):
 			return "must be an id, not an API key"
+		case len(s) > maxID, !idForm.MatchString(s):
+			return "must be an id of letters, digits, _ and -, at most 255 of them"
 		}
-		return safe(s)
+		return ""
 	})
 }
 

@@ -113,8 +113,9 @@ func group(key, label, types string) Group {
 	return g
 }
 
+var words = strings.NewReplacer(".", " ", "_", " ")
+
 func eventLabel(name string) string {
-	words := strings.NewReplacer(".", " ", "_", " ")
 	dot := strings.LastIndexByte(name, '.')
 	resource := words.Replace(name[:dot])
 	return strings.ToUpper(resource[:1]) + resource[1:] + ": " + words.Replace(name[dot+1:])
