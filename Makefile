@@ -19,6 +19,7 @@ GOLANGCI_LINT := .bin/golangci-lint@v2.15.0
 GOVULNCHECK   := .bin/govulncheck@v1.9.0
 BENCHSTAT     := .bin/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 CYCLONEDX     := .bin/cyclonedx-gomod@v1.10.0
+TEMPL         := .bin/templ@$(shell sed -n 's|.*github.com/a-h/templ \(v[^ ]*\).*|\1|p' go.mod)
 
 # need installs the Debian packages $(2) where the command $(1) is missing.
 need = @command -v $(1) >/dev/null || { \
@@ -62,7 +63,8 @@ test-browser: build ## drive the console and the docs in Chromium; SCREENSHOTS=D
 	SCREENSHOTS='$(abspath $(SCREENSHOTS))' npm test --prefix internal/console/browser
 
 .PHONY: generate
-generate: ## rewrite the generated files
+generate: $(TEMPL) ## rewrite the generated files
+	$(TEMPL) generate -include-version=false -log-level=warn
 	go generate ./...
 
 .PHONY: check
@@ -73,8 +75,9 @@ tidy-clean:
 	go mod tidy -diff
 
 .PHONY: fmt-clean
-fmt-clean: $(GOLANGCI_LINT)
+fmt-clean: $(GOLANGCI_LINT) $(TEMPL)
 	$(GOLANGCI_LINT) fmt --diff
+	$(TEMPL) fmt -fail -log-level=warn .
 
 .PHONY: vet
 vet:
@@ -96,8 +99,9 @@ monitoring-lint: ## judge metrics, alerts and dashboard with promtool, where it 
 	go test -run '^Test(Promtool|Monitoring)' ./internal/metrics
 
 .PHONY: fmt
-fmt: $(GOLANGCI_LINT) ## format all code
+fmt: $(GOLANGCI_LINT) $(TEMPL) ## format all code
 	$(GOLANGCI_LINT) fmt
+	$(TEMPL) fmt -log-level=warn .
 
 .PHONY: vuln
 vuln: $(GOVULNCHECK) ## look for known vulnerabilities, where their database can be reached
@@ -111,7 +115,7 @@ tree = GIT_INDEX_FILE=$$(mktemp -u) sh -c 'git add --all && git write-tree && rm
 
 .PHONY: generate-clean
 generate-clean:
-	@before=$$($(tree)) && go generate ./... && after=$$($(tree)) && \
+	@before=$$($(tree)) && $(MAKE) generate && after=$$($(tree)) && \
 		git diff --exit-code --stat "$$before" "$$after" || { echo "generated files were stale: look at them and commit" >&2; exit 1; }
 
 .PHONY: fuzz
@@ -196,7 +200,8 @@ clean: ## remove what make built and installed; the data folder stays
 .bin/govulncheck@%: PACKAGE = golang.org/x/vuln/cmd/govulncheck
 .bin/benchstat@%: PACKAGE = golang.org/x/perf/cmd/benchstat
 .bin/cyclonedx-gomod@%: PACKAGE = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+.bin/templ@%: PACKAGE = github.com/a-h/templ/cmd/templ
 
-$(GOLANGCI_LINT) $(GOVULNCHECK) $(BENCHSTAT) $(CYCLONEDX):
+$(GOLANGCI_LINT) $(GOVULNCHECK) $(BENCHSTAT) $(CYCLONEDX) $(TEMPL):
 	GOBIN="$(CURDIR)/.bin" go install $(PACKAGE)@$(lastword $(subst @, ,$@))
 	mv .bin/$(notdir $(PACKAGE)) $@

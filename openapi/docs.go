@@ -5,18 +5,16 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
-	"html/template"
 	"net/http"
 	"regexp"
 	"strings"
 	"sync"
 
+	"github.com/a-h/templ"
+
 	"stripe-connector/internal/objects"
 	"stripe-connector/internal/spec"
 )
-
-//go:embed pages/*.html
-var pageFiles embed.FS
 
 //go:embed assets/docs.css assets/docs.js assets/reference.js assets/scalar.js.gz
 var assetFiles embed.FS
@@ -36,15 +34,8 @@ var servedDocument = sync.OnceValue(func() http.Handler { return NewFile("applic
 // Docs serves the pages for people, at /docs and below: the list of modules, a page for each, and the API reference.
 // Nothing on them comes from another host.
 func Docs(c *spec.Catalogue) (http.Handler, error) {
-	parsed, err := template.New("").Funcs(template.FuncMap{
-		"kind": kindOf, "limits": limits, "nest": nest, "outputKind": outputKind, "inside": inside,
-		"choicesAt": func(ref spec.LookupRef) string { return choicesAt(c, ref) },
-	}).ParseFS(pageFiles, "pages/*.html")
-	if err != nil {
-		return nil, fmt.Errorf("reading the pages: %w", err)
-	}
-	d := &docs{pages: parsed, modules: map[string]*modulePage{}}
-	if err := d.collect(c); err != nil {
+	d := &docs{catalogue: c, modules: map[string]*modulePage{}}
+	if err := d.collect(); err != nil {
 		return nil, err
 	}
 	mux := http.NewServeMux()
@@ -52,7 +43,7 @@ func Docs(c *spec.Catalogue) (http.Handler, error) {
 	mux.HandleFunc("GET /docs/{$}", d.index)
 	mux.HandleFunc("GET /docs/modules/{module}", d.module)
 	mux.HandleFunc("GET /docs/reference", func(w http.ResponseWriter, r *http.Request) {
-		d.render(w, r, http.StatusOK, referencePolicy, "reference", nil)
+		render(w, r, http.StatusOK, referencePolicy, showReference())
 	})
 	mux.HandleFunc("/docs/", d.missing)
 	for name, media := range map[string]string{
@@ -73,9 +64,9 @@ func Docs(c *spec.Catalogue) (http.Handler, error) {
 }
 
 type docs struct {
-	pages   *template.Template
-	groups  []pageGroup
-	modules map[string]*modulePage
+	catalogue *spec.Catalogue
+	groups    []pageGroup
+	modules   map[string]*modulePage
 }
 
 type pageGroup struct {
@@ -97,8 +88,8 @@ type modulePage struct {
 	examples   []string
 }
 
-func (d *docs) collect(c *spec.Catalogue) error {
-	for _, m := range c.Modules() {
+func (d *docs) collect() error {
+	for _, m := range d.catalogue.Modules() {
 		manifest, err := NewManifest(m)
 		if err != nil {
 			return err
@@ -166,11 +157,7 @@ func findable(m *spec.Module) string {
 
 func (d *docs) index(w http.ResponseWriter, r *http.Request) {
 	const connection = `{"connection_name": "Shop", "key": "sk_test_…"}`
-	d.render(w, r, http.StatusOK, pagePolicy, "index", struct {
-		Groups  []pageGroup
-		Modules map[string]*modulePage
-		Connect string
-	}{d.groups, d.modules, curl(baseURL(r)+"/v1/connections", connection)})
+	render(w, r, http.StatusOK, pagePolicy, showIndex(d.groups, len(d.modules), curl(baseURL(r)+"/v1/connections", connection)))
 }
 
 // A call is one example as a command to copy.
@@ -190,11 +177,7 @@ func (d *docs) module(w http.ResponseWriter, r *http.Request) {
 		}
 		calls = append(calls, c)
 	}
-	d.render(w, r, http.StatusOK, pagePolicy, "module", struct {
-		*modulePage
-		Groups []pageGroup
-		Calls  []call
-	}{page, d.groups, calls})
+	render(w, r, http.StatusOK, pagePolicy, showModule(d.catalogue, page, d.groups, calls))
 }
 
 // missing serves what the mux does not know, other methods included.
@@ -204,12 +187,12 @@ func (d *docs) missing(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusMethodNotAllowed)
 		return
 	}
-	d.render(w, r, http.StatusNotFound, pagePolicy, "missing", nil)
+	render(w, r, http.StatusNotFound, pagePolicy, showMissing())
 }
 
-func (d *docs) render(w http.ResponseWriter, r *http.Request, status int, policy, name string, data any) {
+func render(w http.ResponseWriter, r *http.Request, status int, policy string, content templ.Component) {
 	var b bytes.Buffer
-	if err := d.pages.ExecuteTemplate(&b, name, data); err != nil {
+	if err := content.Render(r.Context(), &b); err != nil {
 		http.Error(w, "The page could not be made.", http.StatusInternalServerError)
 		return
 	}

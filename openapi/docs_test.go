@@ -3,6 +3,7 @@ package openapi_test
 import (
 	"compress/gzip"
 	"encoding/json"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -152,7 +153,7 @@ func TestDocsCommandRuns(t *testing.T) {
 		t.Fatalf("got %d commands, want 2", len(commands))
 	}
 	for _, command := range commands {
-		script := "curl() { printf '%s\\0' \"$@\"; }\n" + htmlText(command[1])
+		script := "curl() { printf '%s\\0' \"$@\"; }\n" + html.UnescapeString(command[1])
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", script).Output()
 		if err != nil {
 			t.Fatalf("running %s: %v", script, err)
@@ -165,10 +166,6 @@ func TestDocsCommandRuns(t *testing.T) {
 			t.Errorf("the bundle is not taken: %v", err)
 		}
 	}
-}
-
-func htmlText(escaped string) string {
-	return strings.NewReplacer("&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">", "&#43;", "+", "&amp;", "&").Replace(escaped)
 }
 
 // A Host header that is no host does not get onto the page.
