@@ -239,6 +239,14 @@ type attempt struct {
 	Error      string    `json:"error"`
 }
 
+// took is how long it took, and where it got stuck.
+func (a attempt) took() string {
+	if a.Phase == "" {
+		return milliseconds(a.DurationMS)
+	}
+	return milliseconds(a.DurationMS) + ", while " + words(a.Phase)
+}
+
 // Good reports whether the subscriber took the event.
 func (a attempt) Good() bool { return a.Status != nil && *a.Status/100 == 2 }
 

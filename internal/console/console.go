@@ -7,7 +7,7 @@
 //	console.go      the table of pages, and what surrounds each of them: headers, session, CSRF, role
 //	session.go      signing in and out
 //	api.go          requests to the API, and its answers as pages need them
-//	render.go       templates and assets, all embedded
+//	render.go       pages from their parts: layout.templ, parts.templ, and a .templ file beside each noun; assets, embedded
 //	overview.go     activity.go, chart.go: what is going on, and what needs attention
 //	modules.go      form.go: the form of a module, from its declaration to a bundle and back; json.go shows answers
 //	connections.go, webhooks.go, operations.go, events.go, deliveries.go: one file, one noun
@@ -22,7 +22,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -68,15 +67,11 @@ type console struct {
 	Config
 	sessions *sessions
 	keys     *keyChecks
-	pages    func() map[string]*page
 }
 
 // New makes the handler of every path below /console.
 func New(cfg Config) http.Handler {
-	c := &console{
-		Config: cfg, sessions: newSessions(cfg.Secrets, cfg.Now), keys: newKeyChecks(),
-		pages: sync.OnceValue(parsePages), // parsed when somebody looks: they take 2 MiB, and most replicas never show one
-	}
+	c := &console{Config: cfg, sessions: newSessions(cfg.Secrets, cfg.Now), keys: newKeyChecks()}
 	mux := http.NewServeMux()
 	mux.Handle("GET /console/assets/{file}", http.HandlerFunc(c.asset))
 	mux.Handle("GET /console", http.RedirectHandler(root, http.StatusSeeOther))

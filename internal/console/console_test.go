@@ -224,7 +224,7 @@ func (s *service) signedIn(token string) *browser {
 	s.t.Helper()
 	b := s.browser()
 	b.post(signIn, url.Values{"token": {token}}).want(http.StatusSeeOther)
-	m := regexp.MustCompile(`"X-CSRF-Token":"([A-Z2-7]+)"`).FindStringSubmatch(b.get("/console/modules").want(http.StatusOK).body)
+	m := regexp.MustCompile(`X-CSRF-Token&#34;:&#34;([A-Z2-7]+)&#34;`).FindStringSubmatch(b.get("/console/modules").want(http.StatusOK).body)
 	if m == nil {
 		s.t.Fatal("the page has no CSRF token")
 	}
@@ -789,7 +789,7 @@ func TestLookup(t *testing.T) {
 	look("customer 003").has("Customer 003").lacks("Customer 004") // on the second page of Stripe's list
 	look("nobody").has("Nothing found")
 	s.stripe.Account(stripetest.Key).Seed("invoice", 4, func(i int) map[string]any { return map[string]any{"status": []string{"draft", "open"}[i%2]} })
-	b.get("/console/modules/finalize-draft-invoice").has(`"lookup.status":"draft"`)
+	b.get("/console/modules/finalize-draft-invoice").has(`lookup.status&#34;:&#34;draft`)
 	fits := b.post("/console/lookups/invoices", url.Values{"in.connection": {s.conn}, "lookup.field": {"invoice"}, "lookup.status": {"draft"}}, "HX-Request", "true")
 	if got := strings.Count(fits.want(http.StatusOK).body, `data-value="in_`); got != 2 {
 		t.Errorf("%d drafts, want 2: %s", got, fits.body)

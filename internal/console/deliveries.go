@@ -65,7 +65,7 @@ func (c *console) listDeliveries(v *visit) error {
 		p.Deliveries, p.Next = l.Data, l.More()
 	}
 	if v.htmx() {
-		return v.part("deliveries", "list", p)
+		return v.part(p.list(v.view()))
 	}
 	v.show(http.StatusOK, "deliveries", "Deliveries", p)
 	return nil
@@ -95,7 +95,7 @@ func (c *console) showDelivery(v *visit) error {
 		return err
 	}
 	if v.htmx() {
-		return v.part("delivery", "live", p)
+		return v.part(p.live(v.view()))
 	}
 	v.show(http.StatusOK, "delivery", "Delivery of "+p.Type, p)
 	return nil
@@ -111,4 +111,11 @@ func (c *console) retryDelivery(v *visit) error {
 		return err
 	}
 	return v.tell(said, v.back("/console/deliveries/"+url.PathEscape(id)))
+}
+
+func stateLabel(state string) string {
+	if state == "dead" {
+		return "dead, given up"
+	}
+	return state
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 )
 
 // filters are those of a list as given, and where in the list one is.
@@ -67,7 +69,7 @@ func (c *console) listEvents(v *visit) error {
 		p.Events, p.Next = l.Data, l.More()
 	}
 	if v.htmx() {
-		return v.part("events", "list", p)
+		return v.part(p.list(v.view()))
 	}
 	v.show(http.StatusOK, "events", "Events", p)
 	return nil
@@ -126,8 +128,16 @@ func (c *console) showEvent(v *visit) error {
 		p.Ways = append(p.Ways, w)
 	}
 	if v.htmx() {
-		return v.part("event", "live", p)
+		return v.part(p.live(v.view()))
 	}
 	v.show(http.StatusOK, "event", p.Type, p)
 	return nil
+}
+
+// refresh has a list that follows what happens ask for itself again.
+func (f filters) refresh(path string) templ.Attributes {
+	if !f.Live {
+		return nil
+	}
+	return templ.Attributes{"hx-get": path + f.Filter(), "hx-trigger": "every 2s", "hx-swap": "outerHTML"}
 }

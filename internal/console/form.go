@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"stripe-connector/internal/spec"
+
+	"github.com/a-h/templ"
 )
 
 // Names of inputs: "in." and the field's path in the bundle, "in.items[0].price". Beside a field that can be emptied stands
@@ -429,4 +431,42 @@ func mode(live bool) string {
 		return "live"
 	}
 	return "test"
+}
+
+// rebuild has a button or an input fetch the form that results from it.
+func rebuild(change, name, path string) templ.Attributes {
+	attributes := templ.Attributes{"hx-post": change, "hx-target": "#fields", "hx-include": "#form", "hx-swap": "innerHTML"}
+	if name != "" {
+		attributes["hx-vals"] = jsonText(map[string]string{name: path})
+	}
+	return attributes
+}
+
+func jsonText(v map[string]string) string {
+	text, _ := json.Marshal(v) // texts alone, which never fails
+	return string(text)
+}
+
+// sought is what a lookup is told beside what stands in the form.
+func (c control) sought() map[string]string {
+	in := map[string]string{"lookup.field": c.Path}
+	if only := c.Lookup.Only; only != nil && len(only.In) == 1 {
+		in["lookup."+only.Field] = only.In[0]
+	}
+	return in
+}
+
+// aria tells readers of the page what a field asks for and where it is explained.
+func (c control) aria() templ.Attributes {
+	attributes := templ.Attributes{"aria-describedby": c.ID() + "-about"}
+	if c.Required {
+		attributes["aria-required"] = "true"
+	}
+	if len(c.Faults) > 0 {
+		attributes["aria-invalid"] = "true"
+	}
+	if c.First {
+		attributes["autofocus"] = true
+	}
+	return attributes
 }

@@ -15,13 +15,15 @@ import (
 	"stripe-connector/internal/spec"
 )
 
+type moduleList []moduleGroup
+
 type moduleGroup struct {
 	Label   string
 	Modules []*spec.Module
 }
 
 func (c *console) listModules(v *visit) error {
-	var groups []moduleGroup
+	var groups moduleList
 	for _, m := range c.Catalogue.Modules() {
 		if m.Type == spec.Trigger && !v.caller.Role.Allows(connection.RoleManage) {
 			continue
@@ -188,11 +190,11 @@ func (c *console) showCurl(v *visit) error {
 	if err != nil {
 		return err
 	}
-	var p modulePage
-	if p.Curl, err = v.curl(m, f); err != nil {
+	call, err := v.curl(m, f)
+	if err != nil {
 		return err
 	}
-	return v.part("module", "curl", p)
+	return v.part(command(call))
 }
 
 // quote makes one word of a text for a POSIX shell.
@@ -236,7 +238,7 @@ func (c *console) changeForm(v *visit) error {
 		return err
 	}
 	if v.htmx() {
-		return v.part("module", "fields", p)
+		return v.part(p.fields())
 	}
 	v.show(http.StatusOK, "module", m.Label, p)
 	return nil
@@ -304,7 +306,7 @@ func (c *console) runModule(v *visit) error {
 	}
 	p.Answer = shown
 	if v.htmx() {
-		return v.part("module", "module", p)
+		return v.part(p.exchange(v.view()))
 	}
 	v.show(http.StatusOK, "module", m.Label, p)
 	return nil
@@ -346,7 +348,7 @@ func (c *console) look(v *visit) error {
 	out := offers{}
 	if q.Get("connection") == "" {
 		out.Note = "Choose a connection first."
-		return v.part("module", "offers", out)
+		return v.part(out.menu())
 	}
 	for looked := 1; ; looked++ {
 		var page struct {
@@ -378,7 +380,7 @@ func (c *console) look(v *visit) error {
 	if len(out.Found) == 0 && out.Note == "" {
 		out.Note = "Nothing found. An id can be pasted too."
 	}
-	return v.part("module", "offers", out)
+	return v.part(out.menu())
 }
 
 func firstFault(p *problem) string {
@@ -390,3 +392,20 @@ func firstFault(p *problem) string {
 
 // Pretty is the answer as it is shown.
 func (a *moduleAnswer) Pretty() []byte { return bytes.TrimSpace(a.Body) }
+
+// path is the module's page.
+func (p modulePage) path() string { return "/console/modules/" + p.Key }
+
+// typeName is what people call a type of modules.
+func typeName(t spec.Type) string {
+	switch t {
+	case spec.Action:
+		return "action"
+	case spec.Search:
+		return "search"
+	case spec.Trigger:
+		return "instant trigger"
+	default:
+		return "universal"
+	}
+}

@@ -126,7 +126,7 @@ func (c *console) liveOverview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.part("overview", "news", p)
+	return v.part(p.news(v.view()))
 }
 
 func (v *visit) overviewPage() (overviewPage, error) {

@@ -6,48 +6,24 @@ import (
 	"embed"
 	"encoding/hex"
 	"fmt"
-	"html/template"
-	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 )
 
-//go:embed templates assets
+//go:embed assets
 var files embed.FS
-
-// A page is a template with the layout around it.
-type page struct{ *template.Template }
-
-// parsePages reads every template. The files are embedded, so a fault in one cannot depend on where the program runs.
-func parsePages() map[string]*page {
-	shared := template.Must(template.New("").Funcs(template.FuncMap{
-		"asset": assetURL, "ago": ago, "clock": clock, "words": words, "query": query, "highlight": highlight, "tone": tone, "ms": milliseconds,
-		"moment": moment, "status": status, "sections": sections,
-		"why": why, "past": func(at *time.Time, now time.Time) bool { return !at.After(now) }, "short": short, "plural": plural, "count": count, "id": elementID,
-		"list": func(items ...any) []any { return items }, "active": active,
-	}).ParseFS(files, "templates/layout/*.html"))
-	pages := map[string]*page{}
-	names, err := fs.Glob(files, "templates/*.html")
-	if err != nil {
-		panic(err) // the pattern is constant
-	}
-	for _, name := range names {
-		t := template.Must(template.Must(shared.Clone()).ParseFS(files, name))
-		pages[strings.TrimSuffix(path.Base(name), ".html")] = &page{t}
-	}
-	return pages
-}
 
 // A view is what the layout and the page get.
 type view struct {
 	Title string
-	Page  string // its template
+	Page  string
 	Path  string // with the query, to come back to
 	Theme string
 	CSRF  string
@@ -56,11 +32,13 @@ type view struct {
 	May   bool // manage
 	Flash *flash
 	Now   time.Time
-	Data  any
 }
 
-func (v *visit) view(page, title string, data any) view {
-	out := view{Title: title, Page: page, Path: v.r.URL.RequestURI(), Now: v.Now(), Data: data}
+// A content is what a page shows below its layout.
+type content interface{ content(v view) templ.Component }
+
+func (v *visit) view() view {
+	out := view{Path: v.r.URL.RequestURI(), Now: v.Now()}
 	if v.r.Method != http.MethodGet {
 		out.Path = v.r.URL.Path
 	}
@@ -75,28 +53,29 @@ func (v *visit) view(page, title string, data any) view {
 }
 
 // show answers with a whole page, or with its content alone if a script asks.
-func (v *visit) show(status int, page, title string, data any) {
-	out := v.view(page, title, data)
-	block := "layout"
-	if v.htmx() {
-		block = "content"
-	}
+func (v *visit) show(status int, page, title string, shown content) {
+	out := v.view()
+	out.Page, out.Title = page, title
 	if v.session != nil {
 		out.Flash = v.said()
 	}
-	v.write(status, page, block, out)
+	body := shown.content(out)
+	if !v.htmx() {
+		body = layout(out, body)
+	}
+	v.write(status, body)
 }
 
 // part answers with a part of a page, for a script.
-func (v *visit) part(page, block string, data any) error {
-	v.write(http.StatusOK, page, block, v.view(page, "", data))
+func (v *visit) part(c templ.Component) error {
+	v.write(http.StatusOK, c)
 	return nil
 }
 
-func (v *visit) write(status int, page, block string, data view) {
+func (v *visit) write(status int, c templ.Component) {
 	var buf bytes.Buffer
-	if err := v.pages()[page].ExecuteTemplate(&buf, block, data); err != nil {
-		v.Log.Error().Err(err).Str("page", page).Msg("console template failed")
+	if err := c.Render(v.r.Context(), &buf); err != nil {
+		v.Log.Error().Err(err).Str("page", v.r.Pattern).Msg("console page failed")
 		http.Error(v.w, "The console failed; the log has the reason.", http.StatusInternalServerError)
 		return
 	}
@@ -252,11 +231,6 @@ func why(reason string) string {
 	default:
 		return reason
 	}
-}
-
-// active reports whether the tab of a page, or of those that belong to it, is the one that is shown.
-func active(shown, tab, also string) bool {
-	return shown == tab || slices.Contains(strings.Fields(also), shown)
 }
 
 // elementID is a field's path as an id of the page.

@@ -211,6 +211,19 @@ func (j jobView) Percent() int {
 	}
 }
 
+// progress is how far it is, in words.
+func (j jobView) progress() string {
+	text := count(j.Queued)
+	if j.Events > 0 {
+		text += " of " + count(j.Events)
+	}
+	text += " queued"
+	if j.Error != "" {
+		text += ": " + j.Error
+	}
+	return text + ", began " + ago(j.Started, j.Now)
+}
+
 // Word is the job's state.
 func (j jobView) Word() string { return string(j.State) }
 
@@ -260,7 +273,7 @@ func (c *console) showWebhook(v *visit) error {
 		return err
 	}
 	if v.htmx() {
-		return v.part("webhook", "news", p)
+		return v.part(p.news(v.view()))
 	}
 	v.show(http.StatusOK, "webhook", p.Name, p)
 	return nil
@@ -448,3 +461,6 @@ func (p webhookPage) Filled(name, now string) string {
 
 // ReplayFrom is what the replay form shows as its beginning.
 func (p webhookPage) ReplayFrom() string { return cmp.Or(p.In.Get("from"), p.From) }
+
+// path is the webhook's page.
+func (p webhookPage) path() string { return "/console/webhooks/" + p.ID }
