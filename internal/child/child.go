@@ -133,16 +133,24 @@ func Connector(named string) string {
 	return filepath.Join("bin", "stripe-connector")
 }
 
-// FreeAddress finds a port of a host that is free and stays so: it is below the range that systems take the ports of
-// outgoing connections from, and chosen at random, since tests run side by side.
+// FreeAddress finds a port of a host that is free and stays so while the context lasts: it is below the range that systems take
+// the ports of outgoing connections from, and chosen at random, since tests run side by side. Two that choose the same one
+// find out by its UDP port, which each of them holds.
 func FreeAddress(ctx context.Context, host string) (string, error) {
 	var err error
 	for range 100 {
-		var listener net.Listener
-		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, strconv.Itoa(10_000+rand.IntN(20_000))))
-		if err == nil {
-			return listener.Addr().String(), listener.Close()
+		address := net.JoinHostPort(host, strconv.Itoa(10_000+rand.IntN(20_000)))
+		var held net.PacketConn
+		if held, err = new(net.ListenConfig).ListenPacket(ctx, "udp", address); err != nil {
+			continue
 		}
+		var listener net.Listener
+		if listener, err = new(net.ListenConfig).Listen(ctx, "tcp", address); err != nil {
+			held.Close()
+			continue
+		}
+		context.AfterFunc(ctx, func() { held.Close() })
+		return address, listener.Close()
 	}
 	return "", fmt.Errorf("looking for a free port: %w", err)
 }
