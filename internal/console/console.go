@@ -173,7 +173,7 @@ func (c *console) serve(at route) http.Handler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, most)
 		if err := v.answer(at); err != nil { //nolint:contextcheck // the request carries it
-			v.fail(err)
+			v.fail(err) //nolint:contextcheck // likewise
 		}
 		level := zerolog.DebugLevel // pages that are alive ask every few seconds
 		if r.Method != http.MethodGet {
