@@ -2,16 +2,19 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
 	"fmt"
+	"io/fs"
 	"mime"
 	"net/http"
 	"net/url"
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/a-h/templ"
@@ -74,7 +77,8 @@ func (v *visit) part(c templ.Component) error {
 
 func (v *visit) write(status int, c templ.Component) {
 	var buf bytes.Buffer
-	if err := c.Render(v.r.Context(), &buf); err != nil {
+	// Whether somebody still waits for it makes no difference: it is a matter of a millisecond.
+	if err := c.Render(context.WithoutCancel(v.r.Context()), &buf); err != nil {
 		v.Log.Error().Err(err).Str("page", v.r.Pattern).Msg("console page failed")
 		http.Error(v.w, "The console failed; the log has the reason.", http.StatusInternalServerError)
 		return
@@ -89,13 +93,24 @@ const assetPath = "/console/assets/"
 
 // assetURL changes with the file's content, so that browsers may keep it for ever.
 func assetURL(name string) (string, error) {
-	content, err := files.ReadFile("assets/" + name)
-	if err != nil {
-		return "", err
+	hash, ok := assetHashes()[name]
+	if !ok {
+		return "", fmt.Errorf("there is no asset %s", name)
 	}
-	sum := sha256.Sum256(content)
-	return assetPath + name + "?" + hex.EncodeToString(sum[:6]), nil
+	return assetPath + name + "?" + hash, nil
 }
+
+// assetHashes are counted when the first page is shown.
+var assetHashes = sync.OnceValue(func() map[string]string {
+	hashes := make(map[string]string)
+	names, _ := fs.Glob(files, "assets/*") // the pattern is a constant
+	for _, name := range names {
+		content, _ := files.ReadFile(name) // which is embedded
+		sum := sha256.Sum256(content)
+		hashes[path.Base(name)] = hex.EncodeToString(sum[:6])
+	}
+	return hashes
+})
 
 func (c *console) asset(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("file")
