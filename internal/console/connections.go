@@ -49,7 +49,7 @@ func (c *console) listConnections(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "connections", "Connections", p)
+	v.show(http.StatusOK, "connections", "Connections", &p)
 	return nil
 }
 
@@ -63,7 +63,7 @@ func (c *console) addConnection(v *visit) error {
 			return err
 		}
 		p.Name, p.Problem, p.Faults = name, failed, byField(failed.Fields)
-		v.show(failed.Status, "connections", "Connections", p)
+		v.show(failed.Status, "connections", "Connections", &p)
 		return nil
 	} else if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (c *console) showConnection(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "connection", p.Name, p)
+	v.show(http.StatusOK, "connection", p.Name, &p)
 	return nil
 }
 
@@ -125,7 +125,7 @@ func (v *visit) connectionProblem(failed *problem) error {
 		return err
 	}
 	p.Problem, p.Faults = failed, byField(failed.Fields)
-	v.show(failed.Status, "connection", p.Name, p)
+	v.show(failed.Status, "connection", p.Name, &p)
 	return nil
 }
 

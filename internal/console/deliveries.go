@@ -67,7 +67,7 @@ func (c *console) listDeliveries(v *visit) error {
 	if v.htmx() {
 		return v.part(p.list(v.view()))
 	}
-	v.show(http.StatusOK, "deliveries", "Deliveries", p)
+	v.show(http.StatusOK, "deliveries", "Deliveries", &p)
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (c *console) showDelivery(v *visit) error {
 	if v.htmx() {
 		return v.part(p.live(v.view()))
 	}
-	v.show(http.StatusOK, "delivery", "Delivery of "+p.Type, p)
+	v.show(http.StatusOK, "delivery", "Delivery of "+p.Type, &p)
 	return nil
 }
 

@@ -71,7 +71,7 @@ func (c *console) listEvents(v *visit) error {
 	if v.htmx() {
 		return v.part(p.list(v.view()))
 	}
-	v.show(http.StatusOK, "events", "Events", p)
+	v.show(http.StatusOK, "events", "Events", &p)
 	return nil
 }
 
@@ -130,7 +130,7 @@ func (c *console) showEvent(v *visit) error {
 	if v.htmx() {
 		return v.part(p.live(v.view()))
 	}
-	v.show(http.StatusOK, "event", p.Type, p)
+	v.show(http.StatusOK, "event", p.Type, &p)
 	return nil
 }
 

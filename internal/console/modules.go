@@ -103,7 +103,7 @@ func (c *console) showModule(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "module", m.Label, p)
+	v.show(http.StatusOK, "module", m.Label, &p)
 	return nil
 }
 
@@ -240,7 +240,7 @@ func (c *console) changeForm(v *visit) error {
 	if v.htmx() {
 		return v.part(p.fields())
 	}
-	v.show(http.StatusOK, "module", m.Label, p)
+	v.show(http.StatusOK, "module", m.Label, &p)
 	return nil
 }
 
@@ -308,7 +308,7 @@ func (c *console) runModule(v *visit) error {
 	if v.htmx() {
 		return v.part(p.exchange(v.view()))
 	}
-	v.show(http.StatusOK, "module", m.Label, p)
+	v.show(http.StatusOK, "module", m.Label, &p)
 	return nil
 }
 

@@ -39,7 +39,7 @@ func (c *console) setOperations(v *visit) error {
 			return err
 		}
 		p.Operations.Typed, p.Operations.Faults = typed, byField(failed.Fields)
-		v.show(failed.Status, "webhooks", "Webhooks", p)
+		v.show(failed.Status, "webhooks", "Webhooks", &p)
 		return nil
 	} else if err != nil {
 		return err

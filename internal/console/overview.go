@@ -117,7 +117,7 @@ func (c *console) overview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "overview", p.Title(), p)
+	v.show(http.StatusOK, "overview", p.Title(), &p)
 	return nil
 }
 

@@ -551,7 +551,7 @@ func copyButton(value, id string) templ.Component {
 }
 
 // about leads from an event to all that are about the same object.
-func (e event) about(id string) templ.Component {
+func (e *event) about(id string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -615,7 +615,7 @@ func (e event) about(id string) templ.Component {
 	})
 }
 
-func (e event) payload() templ.Component {
+func (e *event) payload() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -984,7 +984,7 @@ func (v view) attention(concerns []concern, here string) templ.Component {
 }
 
 // plot is a chart, which a script draws.
-func (c chart) plot() templ.Component {
+func (c *chart) plot() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1187,7 +1187,7 @@ func (c chart) plot() templ.Component {
 }
 
 // timeline is what became of a delivery so far. Hold is why it waits, although it may be due.
-func (d delivery) timeline(now time.Time, hold string) templ.Component {
+func (d *delivery) timeline(now time.Time, hold string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -1429,7 +1429,7 @@ func (d delivery) timeline(now time.Time, hold string) templ.Component {
 }
 
 // retry is the button that sends a delivery again, unless it waits because of a hold. Size is a class of buttons.
-func (d delivery) retry(v view, back, size, hold string) templ.Component {
+func (d *delivery) retry(v view, back, size, hold string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

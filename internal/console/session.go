@@ -188,17 +188,17 @@ func (v *visit) toSignIn() {
 type signInForm struct{ Back, Error string }
 
 func (c *console) showSignIn(v *visit) error {
-	v.show(http.StatusOK, "sign-in", "Sign in", signInForm{Back: v.r.URL.Query().Get("back")})
+	v.show(http.StatusOK, "sign-in", "Sign in", &signInForm{Back: v.r.URL.Query().Get("back")})
 	return nil
 }
 
 func (c *console) doSignIn(v *visit) error {
 	token := strings.TrimSpace(v.r.PostFormValue("token"))
 	if _, err := c.Tokens.AuthenticateFrom(v.r.Context(), v.r.RemoteAddr, token); errors.Is(err, connection.ErrGuessing) {
-		v.show(http.StatusTooManyRequests, "sign-in", "Sign in", signInForm{Back: v.back(""), Error: "Too many tokens were not valid. Try again in a minute."})
+		v.show(http.StatusTooManyRequests, "sign-in", "Sign in", &signInForm{Back: v.back(""), Error: "Too many tokens were not valid. Try again in a minute."})
 		return nil
 	} else if errors.Is(err, store.ErrNotFound) {
-		v.show(http.StatusUnauthorized, "sign-in", "Sign in", signInForm{Back: v.back(""), Error: "This token is not valid. It may have been revoked."})
+		v.show(http.StatusUnauthorized, "sign-in", "Sign in", &signInForm{Back: v.back(""), Error: "This token is not valid. It may have been revoked."})
 		return nil
 	} else if err != nil {
 		return fmt.Errorf("authenticating a token: %w", err)

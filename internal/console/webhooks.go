@@ -55,7 +55,7 @@ func (c *console) listWebhooks(v *visit) error {
 	if err != nil {
 		return err
 	}
-	v.show(http.StatusOK, "webhooks", "Webhooks", p)
+	v.show(http.StatusOK, "webhooks", "Webhooks", &p)
 	return nil
 }
 
@@ -130,7 +130,7 @@ func (v *visit) showAttach(status int, in url.Values, failed *problem) error {
 			}
 		}
 	}
-	v.show(status, "attach", "Attach a webhook", p)
+	v.show(status, "attach", "Attach a webhook", &p)
 	return nil
 }
 
@@ -275,7 +275,7 @@ func (c *console) showWebhook(v *visit) error {
 	if v.htmx() {
 		return v.part(p.news(v.view()))
 	}
-	v.show(http.StatusOK, "webhook", p.Name, p)
+	v.show(http.StatusOK, "webhook", p.Name, &p)
 	return nil
 }
 
@@ -437,7 +437,7 @@ func (v *visit) webhookProblem(failed *problem) error {
 		return err
 	}
 	p.Problem, p.Faults, p.In = failed, byField(failed.Fields), v.r.PostForm
-	v.show(failed.Status, "webhook", p.Name, p)
+	v.show(failed.Status, "webhook", p.Name, &p)
 	return nil
 }
 

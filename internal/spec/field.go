@@ -120,21 +120,21 @@ type AnyOf []Cond
 type Field struct {
 	Input
 
-	path    bool                // goes into the URL
-	local   bool                // never sent
-	steers  bool                // says how the call is made, and so is nothing that Stripe keeps
 	to      []target            // where it goes; empty: its own name
-	within  bool                // required as soon as a field beside it is given
 	with    []string            // required as soon as one of these is given
 	refused string              // why any value is an error
 	aliases []string            // other keys for it
 	infer   inference           // how an empty control is worked out
+	parts   Fields              // of Rows
+	check   func(string) string // a further check; answers what is wrong, or nothing
+	path    bool                // goes into the URL
+	local   bool                // never sent
+	steers  bool                // says how the call is made, and so is nothing that Stripe keeps
+	within  bool                // required as soon as a field beside it is given
 	lower   bool                // sent in lower case
 	upper   bool                // sent in upper case
 	emptied bool                // "" clears, as documented
 	utcDay  bool                // a date-only value is a day in UTC, whatever the bundle's time zone
-	parts   Fields              // of Rows
-	check   func(string) string // a further check; answers what is wrong, or nothing
 }
 
 // An inference works out what an empty control must be; nothing if the bundle does not say.
