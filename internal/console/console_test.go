@@ -889,6 +889,10 @@ func TestEndpointIsMended(t *testing.T) {
 	b.get("/console/webhooks/"+hook).has("What was mended at Stripe", "enabled", "Compared with Stripe")
 	b.follow(mend, nil).has("Nothing had to be mended")
 	b.post("/console/connections/conn_nothing/mend", nil).want(http.StatusNotFound)
+
+	s.stripe.Revoke(stripetest.Key)
+	b.follow(mend, nil).has("could not be mended")
+	b.get("/console/webhooks/" + hook).has("Next try <time")
 }
 
 // What much hangs on comes first.
