@@ -138,11 +138,13 @@ func serve(ctx context.Context, in invocation) (err error) {
 		RateLimit: cfg.RateLimit, MaxAtOnce: cfg.MaxConcurrent, Log: log, Now: time.Now,
 	}
 	quiet := api
-	quiet.Log = log.Level(max(cfg.LogLevel, zerolog.WarnLevel))                                        // of what pages ask; the console logs what people do
-	quiet.RateLimit = 0                                                                                // one page asks for many things
-	asked := sync.OnceValue(func() http.Handler { return activity.Calls(httpapi.New(quiet), tokens) }) // most replicas never show a page
+	quiet.Log = log.Level(max(cfg.LogLevel, zerolog.WarnLevel)) // of what pages ask; the console logs what people do
+	quiet.RateLimit = 0                                         // one page asks for many things
+	// Made when the first page asks: most replicas never show one.
+	inside := sync.OnceValue(func() http.Handler { return activity.Calls(httpapi.New(quiet), tokens) })
 	pages := console.New(console.Config{
-		API: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked().ServeHTTP(w, r) }), Tokens: tokens, Secrets: ring, Jobs: hooks, Catalogue: catalogue, Activity: activity,
+		API:    http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { inside().ServeHTTP(w, r) }),
+		Tokens: tokens, Secrets: ring, Jobs: hooks, Catalogue: catalogue, Activity: activity,
 		PublicURL: cfg.PublicURL, Now: time.Now, Log: log,
 	})
 	handler := beside(pages, activity.Calls(httpapi.New(api), tokens))

@@ -393,7 +393,8 @@ func insertDeliveries(list []store.Delivery, leased []bool, conflict string) (qu
 	return "INSERT INTO deliveries (id, workspace, webhook, endpoint, event, type, state, reason, attempts, tries, last_status, " +
 			"next_at, created, leased) SELECT id, workspace, webhook, endpoint, event, type, state, reason, 0, 0, 0, next_at, created, leased " +
 			"FROM unnest((SELECT $1::TEXT[]), (SELECT $2::TEXT[]), (SELECT $3::TEXT[]), (SELECT $4::TEXT[]), (SELECT $5::TEXT[]), " +
-			"(SELECT $6::TEXT[]), (SELECT $7::TEXT[]), (SELECT $8::TEXT[]), (SELECT $9::BIGINT[]), (SELECT $10::BIGINT[]), (SELECT $11::BOOLEAN[])) AS d (id, workspace, webhook, endpoint, event, type, state, reason, next_at, created, leased) " +
+			"(SELECT $6::TEXT[]), (SELECT $7::TEXT[]), (SELECT $8::TEXT[]), (SELECT $9::BIGINT[]), (SELECT $10::BIGINT[]), (SELECT $11::BOOLEAN[])) " +
+			"AS d (id, workspace, webhook, endpoint, event, type, state, reason, next_at, created, leased) " +
 			"ON CONFLICT (event, endpoint, webhook) " + conflict,
 		[]any{c.id, c.workspace, c.webhook, c.endpoint, c.event, c.kind, c.state, c.reason, c.next, c.created, leased}
 }
